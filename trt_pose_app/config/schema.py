@@ -1,0 +1,107 @@
+"""The one typed configuration object: every field with its default, its bounds and its unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+Unit = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DeviceConfig(_Section):
+    """Who is speaking."""
+
+    id: Name | None = Field(None, description="device name in messages and topics; default: the host name")
+    camera: Name = Field("cam0", description="camera name in messages and topics")
+
+
+class SourceConfig(_Section):
+    """Where frames come from."""
+
+    uri: str | None = Field(None, description="csi://0, /dev/video0, rtsp://..., a file, folder or glob, synthetic://")
+    width: Annotated[int, Field(ge=16, le=16384)] | None = Field(None, description="capture width asked of a camera, px")
+    height: Annotated[int, Field(ge=16, le=16384)] | None = Field(None, description="capture height, px")
+    fps: Annotated[float, Field(gt=0, le=1000)] | None = Field(None, description="capture rate asked of a camera, 1/s")
+    flip: Literal["none", "rotate-180", "horizontal", "vertical"] = Field("none", description="how a camera hangs")
+    stall_timeout_s: Seconds = Field(4.0, description="a live source without a frame for so long is reopened, s")
+    reconnect_min_s: Seconds = Field(0.5, description="first pause before reopening, s; doubles with jitter")
+    reconnect_max_s: Seconds = Field(2.0, description="longest pause before reopening, s")
+    loop: bool = Field(False, description="play a file again from its start")
+
+
+class ModelConfig(_Section):
+    """Which network, and how it is run and read."""
+
+    name: str = Field("pose-nano", description="a bundle's name (see `trt-pose models list`) or the path of its file")
+    spec: Path | None = Field(None, description="spec file for a network that has none beside it")
+    input_size: str | None = Field(
+        None, pattern=r"^\d+(x\d+)?$", description="height, or heightxwidth, px; height alone follows the frame's aspect"
+    )
+    backend: Literal["auto", "cpu", "cuda", "tensorrt"] = Field("auto", description="ONNX Runtime execution provider")
+    threads: Annotated[int, Field(ge=0, le=256)] = Field(0, description="threads of the CPU engine; 0: one per core")
+    peak_threshold: Unit | None = Field(None, description="least confidence of a keypoint; default: the model's")
+    min_person_score: Unit | None = Field(None, description="least score of a person; default: the model's")
+    min_keypoints: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="fewest keypoints of a person; default: the model's"
+    )
+
+
+class MqttConfig(_Section):
+    """How results go to a broker. The address itself is the sink: mqtt://[user@]host[:port]."""
+
+    topic_prefix: str = Field("trt-pose/v1", pattern=r"^[^+#\x00]+$", description="first levels of every topic")
+    qos: Literal[0, 1, 2] = Field(0, description="of the poses; status is always 1. 2 is refused, see docs/mqtt.md")
+    protocol: Literal[5, 4] = Field(5, description="MQTT version: 5, or 4 for 3.1.1")
+    keepalive_s: Annotated[int, Field(ge=2, le=65535)] = Field(15, description="the broker's will fires after 1.5 x, s")
+    expiry_s: Annotated[int, Field(ge=1)] = Field(5, description="the broker forgets undelivered poses after, s")
+    outbox: Annotated[int, Field(ge=1, le=100_000)] = Field(64, description="messages waiting at most; oldest go first")
+    username: str | None = Field(None, description="user name; wins over the one in the address")
+    password_file: Path | None = Field(None, description="file whose first line is the password")
+    ca_file: Path | None = Field(None, description="CA certificates (PEM) for mqtts://; default: the system's")
+    cert_file: Path | None = Field(None, description="client certificate (PEM)")
+    key_file: Path | None = Field(None, description="client key (PEM)")
+    client_id: str | None = Field(None, description="default: trt-pose-<device>-<camera>")
+
+
+class VideoConfig(_Section):
+    """How annotated videos are written."""
+
+    crf: Annotated[int, Field(ge=0, le=51)] = Field(23, description="x264 quality, 0 best .. 51 worst")
+    preset: str = Field("veryfast", description="x264 preset, ultrafast .. veryslow")
+
+
+class DrawConfig(_Section):
+    """How poses are drawn into pictures, videos and windows."""
+
+    boxes: bool = Field(False, description="draw the box around each person")
+    labels: bool = Field(True, description="write score and id beside each person")
+    min_score: Unit = Field(0.0, description="keypoints below this are not drawn")
+    thickness_px: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="limb width; default: by size")
+
+
+class LogConfig(_Section):
+    """What is written to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity shown")
+    format: Literal["text", "json"] = Field("text", description="one line of text, or one JSON object, per record")
+
+
+class Config(_Section):
+    """Everything `trt-pose run` can be told."""
+
+    device: DeviceConfig = DeviceConfig()
+    source: SourceConfig = SourceConfig()
+    model: ModelConfig = ModelConfig()
+    sinks: tuple[str, ...] = Field((), description="display://, mqtt://host, out.mp4, out.jsonl, out.csv, null://")
+    mqtt: MqttConfig = MqttConfig()
+    video: VideoConfig = VideoConfig()
+    draw: DrawConfig = DrawConfig()
+    log: LogConfig = LogConfig()
