@@ -108,11 +108,13 @@ def invert(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     det = a * d - b * c
     if det == 0:
         raise ConfigError("an affine map that flattens the plane has no inverse", hint="check the sizes it is made of")
-    return np.array([[d, -b, b * ty - d * tx], [-c, a, c * tx - a * ty]]) / det
+    inverse: NDArray[np.float64] = np.array([[d, -b, b * ty - d * tx], [-c, a, c * tx - a * ty]]) / det
+    return inverse
 
 
 def _apply(matrix: NDArray[np.float64], xy: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.asarray(xy, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    mapped: NDArray[np.float64] = np.asarray(xy, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return mapped
 
 
 def _check_sizes(frame_size: Size, input_size: Size) -> None:

@@ -33,13 +33,9 @@ class Skeleton:
             problems.append("part names repeat")
         if any(not (0 <= a < k_parts and 0 <= b < k_parts and a != b) for a, b in self.limbs):
             problems.append(f"a limb names a part outside 0..{k_parts - 1} or joins a part to itself")
-        if len(self.flip) != k_parts or any(
-            not 0 <= f < k_parts or self.flip[f] != i for i, f in enumerate(self.flip)
-        ):
+        if len(self.flip) != k_parts or any(not 0 <= f < k_parts or self.flip[f] != i for i, f in enumerate(self.flip)):
             problems.append("flip is no involution over the parts")
-        if self.sigmas is not None and (
-            len(self.sigmas) != k_parts or any(not s > 0 for s in self.sigmas)
-        ):
+        if self.sigmas is not None and (len(self.sigmas) != k_parts or any(not s > 0 for s in self.sigmas)):
             problems.append("sigmas must be one positive number per part")
         if problems:
             raise ConfigError(

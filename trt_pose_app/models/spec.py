@@ -64,7 +64,7 @@ class PafSpec(_Table):
 
     stride: Positive
     component_order: Literal["xy", "yx"]
-    map_offset: Literal[0.0, 0.5] = Field(0.5, description="0.5: a cell's centre is meant, see Geometry.cell_to_frame")
+    map_offset: float = Field(0.5, ge=0, le=0.5, description="0.5: a cell's centre is meant, see Geometry.cell_to_frame")
     background_channel: int | None = Field(None, description="confidence channel that is no part")
     limb_channels: tuple[tuple[int, int], ...] | None = Field(None, description="default: limb i has 2i and 2i+1")
     attach_only_limbs: tuple[int, ...] = Field(
