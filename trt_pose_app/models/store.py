@@ -1,0 +1,123 @@
+"""Where models live: looks a name up in the model directories and lists what is there."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+import trt_pose_app
+from trt_pose_app.errors import ModelError, ModelNotFoundError, ModelSpecError
+from trt_pose_app.models.bundle import NETWORK_SUFFIXES, Bundle, MissingSpecError, read_bundle
+from trt_pose_app.models.checksum import sha256_of
+from trt_pose_app.models.spec import ModelSpec
+from trt_pose_app.models.zoo import CHECKPOINT_SUFFIX, read_zoo
+
+SEARCH_VARIABLE = "TRT_POSE_MODELS"
+
+
+def cache_directory() -> Path:
+    """Return the user's directory for fetched models, such as ``~/.cache/trt-pose/models``."""
+    return platformdirs.user_cache_path("trt-pose") / "models"
+
+
+def packaged_directory() -> Path:
+    """Return the directory of the models that ship with the package."""
+    package = Path(trt_pose_app.__file__).parent
+    installed = package / "weights"
+    # In a checkout weights/ lies beside the package; the wheel carries it inside.
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def default_search(env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the model directories in search order: those of TRT_POSE_MODELS in ``env``, the cache, the packaged."""
+    given = [Path(part).expanduser() for part in env.get(SEARCH_VARIABLE, "").split(os.pathsep) if part]
+    return tuple(dict.fromkeys([*given, cache_directory(), packaged_directory()]))
+
+
+def find(name: str, *, spec: Path | None = None, search: Sequence[Path] | None = None) -> Bundle:
+    """Return the bundle called ``name``, or the one at the path ``name``.
+
+    A name is the stem of a network file in one of the directories ``search`` (default: cache and packaged); anything
+    with a separator or with a network's suffix is a path. A file without a spec of its own takes the ``name.toml`` of
+    another of these directories if that gives the file's sha256. Raises ModelNotFoundError, ModelSpecError.
+    """
+    directories = default_search({}) if search is None else tuple(search)
+    path = Path(name).expanduser() if is_path(name) else locate(name, directories)
+    if path is None:
+        raise _not_found(name, directories)
+    try:
+        return read_bundle(path, spec)
+    except MissingSpecError:
+        for directory in directories:
+            sidecar = directory / f"{path.stem}.toml"
+            if sidecar.is_file() and (elsewhere := ModelSpec.read(sidecar)).origin.sha256 is not None:
+                if elsewhere.origin.sha256 == sha256_of(path):
+                    return Bundle(elsewhere, path)
+                raise ModelSpecError(
+                    f"{sidecar} is the spec of another file than {path}: the sha256 differs",
+                    hint="fetch the network again, or give its own spec with --spec FILE",
+                ) from None
+        raise
+
+
+def is_path(name: str) -> bool:
+    """Return whether ``name`` is a path rather than the name of a model."""
+    return os.sep in name or name.endswith((*NETWORK_SUFFIXES, CHECKPOINT_SUFFIX))
+
+
+def locate(name: str, search: Sequence[Path]) -> Path | None:
+    """Return the first network file called ``name``, or None."""
+    files = (directory / f"{name}{suffix}" for directory in search for suffix in NETWORK_SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One file of a model directory: a network with its spec or with what is wrong with it, or a bare checkpoint."""
+
+    name: str
+    path: Path
+    spec: ModelSpec | None
+    problem: str | None
+
+
+def installed(search: Sequence[Path]) -> list[Installed]:
+    """Return every network and checkpoint in the directories, in search order and then by name."""
+    found = []
+    for directory in search:
+        for path in sorted(directory.glob("*")):
+            if path.suffix == CHECKPOINT_SUFFIX:
+                found.append(Installed(path.stem, path, None, None))
+            elif path.suffix in NETWORK_SUFFIXES:
+                try:
+                    found.append(Installed(path.stem, path, find(str(path.absolute()), search=search).spec, None))
+                except ModelError as error:
+                    found.append(Installed(path.stem, path, None, error.message))
+    return found
+
+
+def _not_found(name: str, search: Sequence[Path]) -> ModelNotFoundError:
+    looked = ", ".join(f"{directory}{'' if directory.is_dir() else ' (absent)'}" for directory in search)
+    message = f"there is no model {name!r} in {looked}"
+    zoo = read_zoo()
+    if name in zoo:
+        hint = f"fetch it with `trt-pose models pull {name}`"
+        checkpoints = (directory / zoo[name].filename for directory in search)
+        if zoo[name].needs_conversion:
+            here = next((file for file in checkpoints if file.is_file()), None)
+            hint = f"make a network of it with `trt-pose convert {here}`" if here else f"{hint}, then `trt-pose convert`"
+        return ModelNotFoundError(message, hint=hint)
+    if any((directory / f"{name}.toml").is_file() for directory in search):
+        return ModelNotFoundError(
+            f"{message}; its spec is there, the network is not",
+            hint=f"put {name}.onnx into one of these directories, or `trt-pose models pull {name} --from FOLDER`",
+        )
+    known = {*zoo, *(path.stem for directory in search for s in NETWORK_SUFFIXES for path in directory.glob(f"*{s}"))}
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`trt-pose models list` shows what there is"
+    return ModelNotFoundError(message, hint=hint)
