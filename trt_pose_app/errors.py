@@ -1,21 +1,21 @@
 """The errors that leave this package. Every one says what went wrong and, in ``hint``, what to do about it.
 
-    TrtPoseError
-    ├── ConfigError             a wrong option, URI, file or configuration value     exit code 2
-    ├── DependencyError         a missing optional package or piece of hardware      exit code 3
-    ├── ModelError                                                                   exit code 4
-    │   ├── ModelNotFoundError  no such model here, and none could be fetched
-    │   ├── ChecksumError       a file is not the one it claims to be
-    │   └── ModelSpecError      a spec is missing, incomplete or contradicts its network
-    ├── EngineError             a network could not be run                           exit code 1
-    │   ├── EngineBuildError    compiling for this device failed
-    │   └── EngineStaleError    an engine was built for another TensorRT or GPU
-    ├── SourceError             frames                                               exit code 1
-    │   ├── SourceUnavailableError  cannot be opened (for a live source: retried)
-    │   ├── SourceTimeoutError      no frame within the time allowed
-    │   └── SourceLostError         it was open, and went away or is damaged
-    ├── DecodeError             a shape or dtype contract is broken; never for odd values   exit code 1
-    └── SinkError               an output cannot be opened or written                exit code 1
+TrtPoseError
+├── ConfigError             a wrong option, URI, file or configuration value     exit code 2
+├── DependencyError         a missing optional package or piece of hardware      exit code 3
+├── ModelError                                                                   exit code 4
+│   ├── ModelNotFoundError  no such model here, and none could be fetched
+│   ├── ChecksumError       a file is not the one it claims to be
+│   └── ModelSpecError      a spec is missing, incomplete or contradicts its network
+├── EngineError             a network could not be run                           exit code 1
+│   ├── EngineBuildError    compiling for this device failed
+│   └── EngineStaleError    an engine was built for another TensorRT or GPU
+├── SourceError             frames                                               exit code 1
+│   ├── SourceUnavailableError  cannot be opened (for a live source: retried)
+│   ├── SourceTimeoutError      no frame within the time allowed
+│   └── SourceLostError         it was open, and went away or is damaged
+├── DecodeError             a shape or dtype contract is broken; never for odd values   exit code 1
+└── SinkError               an output cannot be opened or written                exit code 1
 """
 
 from __future__ import annotations

@@ -1,0 +1,64 @@
+"""Options that several verbs share, and how they become the configuration and an estimator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from trt_pose_app.cli.log import set_up_logging
+from trt_pose_app.config.load import load_config
+from trt_pose_app.config.schema import Config
+from trt_pose_app.estimators import BottomUp, build
+from trt_pose_app.models.bundle import Bundle
+from trt_pose_app.models.store import default_search, find
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# option -> configuration field; click's parameter name is the field with "__" for "."
+_OPTIONS = (
+    click.option("--log-level", "log__level", type=click.Choice(["debug", "info", "warning", "error"])),
+    click.option("--min-person-score", "model__min_person_score", type=float, help="Least score of a person, 0..1."),
+    click.option("--peak-threshold", "model__peak_threshold", type=float, help="Least confidence of a keypoint, 0..1."),
+    click.option("--threads", "model__threads", type=int, help="Threads of the CPU engine; 0: one per core."),
+    click.option("--backend", "model__backend", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"])),
+    click.option("--input-size", "model__input_size", metavar="H[xW]", help="Input size; H alone: width by aspect."),
+    click.option("--spec", "model__spec", type=click.Path(path_type=Path), help="Spec of a network without one."),
+    click.option("--model", "model__name", metavar="NAME|FILE", help="Model to run, see `trt-pose models list`."),
+    click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Any field, as in `config show`."),
+    click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file, see `config init`."),
+)
+
+
+def model_options(command: F) -> F:
+    """Add the options by which a verb chooses its configuration and model."""
+    for option in _OPTIONS:
+        command = option(command)
+    return command
+
+
+def configure(options: dict[str, Any], **extra: tuple[str, object]) -> Config:
+    """Return the configuration for a verb's options and set up logging.
+
+    ``extra`` are further flags: field with "__" for "." -> (name for messages, value). Raises ConfigError.
+    """
+    file = options["config_file"] or os.environ.get("TRT_POSE_CONFIG")
+    flags = {
+        name.replace("__", "."): (f"--{name.split('__')[1].replace('_', '-')}", value)
+        for name, value in options.items()
+        if "__" in name and value is not None
+    }
+    flags |= {name.replace("__", "."): flag for name, flag in extra.items()}
+    loaded = load_config(file=Path(file) if file else None, env=os.environ, sets=options["sets"], flags=flags)
+    set_up_logging(loaded.config.log.level, loaded.config.log.format)
+    return loaded.config
+
+
+def open_model(config: Config) -> tuple[Bundle, BottomUp]:
+    """Return the configured model's bundle and a ready estimator."""
+    bundle = find(config.model.name, spec=config.model.spec, search=default_search(os.environ))
+    native = False if os.environ.get("TRT_POSE_NATIVE") == "0" else None
+    return bundle, build(bundle, config.model, native=native)

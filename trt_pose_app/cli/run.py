@@ -1,0 +1,137 @@
+"""``trt-pose run SOURCE [SINK ...]``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from trt_pose_app.cli.options import configure, model_options, open_model
+from trt_pose_app.cli.status import StatusLine, summary_lines
+from trt_pose_app.config.schema import Config
+from trt_pose_app.errors import ConfigError, TrtPoseError
+from trt_pose_app.estimators import BottomUp
+from trt_pose_app.message import RunInfo, boot_id
+from trt_pose_app.models.bundle import Bundle
+from trt_pose_app.pipeline import Pipeline
+from trt_pose_app.sinks import open_sink
+from trt_pose_app.sinks.protocol import Sink
+from trt_pose_app.sources import open_source
+from trt_pose_app.sources.protocol import Source
+from trt_pose_app.sources.uri import redact
+
+log = logging.getLogger(__name__)
+
+
+@click.command(name="run")
+@click.argument("source", required=False)
+@click.argument("sinks", nargs=-1)
+@model_options
+@click.option("--device", "device__id", metavar="NAME", help="Device name in messages; default: the host name.")
+@click.option("--camera", "device__camera", metavar="NAME", help="Camera name in messages.")
+@click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
+@click.option("--json", "as_json", is_flag=True, help="Print the final statistics as JSON on stdout.")
+def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_json: bool, **options: Any) -> int:
+    """Run SOURCE through a model into every SINK until it ends or you stop it with Ctrl-C.
+
+    \b
+    SOURCE  csi://0  /dev/video0  rtsp://...  video.mp4  picture.jpg  folder/  'glob*.jpg'  synthetic://people?n=3
+    SINK    out.mp4  out.jsonl  out.csv  out.jpg  folder/  display://  mqtt://host  null://  -  (JSON lines on stdout)
+
+    Without a SINK the people are found and counted only.
+    """
+    extra: dict[str, tuple[str, object]] = {}
+    if source is not None:
+        extra["source__uri"] = ("SOURCE", source)
+    if sinks:
+        extra["sinks"] = ("SINK", list(sinks))
+    config = configure(options, **extra)
+    if config.source.uri is None:
+        raise ConfigError("no source given", hint="trt-pose run SOURCE [SINK ...], or set source.uri in --config")
+    if as_json and "-" in config.sinks:
+        raise ConfigError("--json and the sink - both write to stdout", hint="send the JSON lines to a file")
+    # From here on SIGTERM and Ctrl-C end the run in order, also while the model is still loading.
+    stopper = _Stopper()
+    bundle, estimator = open_model(config)
+    with estimator:
+        opened = open_source(config.source.uri, config.source)
+        try:
+            opened_sinks = open_sinks(config, run_info(config, bundle, estimator, opened))
+        except TrtPoseError:
+            opened.close()
+            raise
+        pipeline = Pipeline(opened, estimator, opened_sinks, frames=frames)
+        stopper.attach(pipeline)
+        where = redact(config.source.uri)
+        log.info("%s -> %s on %s -> %s", where, bundle.label, estimator.engine.backend, _names(config))
+        with StatusLine(pipeline):
+            stats = pipeline.run()
+    if as_json:
+        click.echo(json.dumps(asdict(stats)))
+    else:
+        for line in summary_lines(stats):
+            click.echo(line, err=True)
+    for error in pipeline.errors:
+        click.secho(f"error: {error.message}", fg="red", err=True)
+        click.echo(f"  hint: {error.hint}", err=True)
+    return 1 if pipeline.errors else 0
+
+
+def run_info(config: Config, bundle: Bundle, estimator: BottomUp, source: Source) -> RunInfo:
+    """Return what every message of this run says."""
+    return RunInfo(
+        device=config.device.id or socket.gethostname(),
+        camera=config.device.camera,
+        source=source.info.name,
+        boot_id=boot_id(),
+        model=bundle.label,
+        skeleton=estimator.skeleton,
+        backend=estimator.engine.backend,
+        live=source.info.live,
+        fps=source.info.fps,
+    )
+
+
+def open_sinks(config: Config, run: RunInfo) -> list[tuple[str, Sink]]:
+    """Open every configured sink, or none: if one fails, those already open are closed."""
+    opened: list[tuple[str, Sink]] = []
+    try:
+        for uri in config.sinks:
+            opened.append((redact(uri), open_sink(uri, run, config)))
+    except TrtPoseError:
+        for _, sink in opened:
+            sink.close()
+        raise
+    return opened
+
+
+def _names(config: Config) -> str:
+    return ", ".join(redact(uri) for uri in config.sinks) or "nowhere (no sink given)"
+
+
+class _Stopper:
+    """Turns SIGTERM and SIGINT into an orderly end; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def attach(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        if self._asked:
+            pipeline.stop()
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._asked:
+            sys.exit(128 + number)
+        self._asked = True
+        if self._pipeline is not None:
+            self._pipeline.stop()
