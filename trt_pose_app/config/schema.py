@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import Self
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -27,7 +28,9 @@ class SourceConfig(_Section):
     """Where frames come from."""
 
     uri: str | None = Field(None, description="csi://0, /dev/video0, rtsp://..., a file, folder or glob, synthetic://")
-    width: Annotated[int, Field(ge=16, le=16384)] | None = Field(None, description="capture width asked of a camera, px")
+    width: Annotated[int, Field(ge=16, le=16384)] | None = Field(
+        None, description="capture width asked of a camera, px"
+    )
     height: Annotated[int, Field(ge=16, le=16384)] | None = Field(None, description="capture height, px")
     fps: Annotated[float, Field(gt=0, le=1000)] | None = Field(None, description="capture rate asked of a camera, 1/s")
     flip: Literal["none", "rotate-180", "horizontal", "vertical"] = Field("none", description="how a camera hangs")
@@ -43,7 +46,9 @@ class ModelConfig(_Section):
     name: str = Field("pose-nano", description="a bundle's name (see `trt-pose models list`) or the path of its file")
     spec: Path | None = Field(None, description="spec file for a network that has none beside it")
     input_size: str | None = Field(
-        None, pattern=r"^\d+(x\d+)?$", description="height, or heightxwidth, px; height alone follows the frame's aspect"
+        None,
+        pattern=r"^\d+(x\d+)?$",
+        description="height, or heightxwidth, px; height alone follows the frame's aspect",
     )
     backend: Literal["auto", "cpu", "cuda", "tensorrt"] = Field("auto", description="ONNX Runtime execution provider")
     threads: Annotated[int, Field(ge=0, le=256)] = Field(0, description="threads of the CPU engine; 0: one per core")
@@ -57,25 +62,51 @@ class ModelConfig(_Section):
 class MqttConfig(_Section):
     """How results go to a broker. The address itself is the sink: mqtt://[user@]host[:port]."""
 
-    topic_prefix: str = Field("trt-pose/v1", pattern=r"^[^+#\x00]+$", description="first levels of every topic")
+    topic_prefix: str = Field(
+        "trt-pose/v1", pattern=r"^[^+#$/\x00][^+#/\x00]*(/[^+#/\x00]+)*$", description="first levels of every topic"
+    )
     qos: Literal[0, 1, 2] = Field(0, description="of the poses; status is always 1. 2 is refused, see docs/mqtt.md")
     protocol: Literal[5, 4] = Field(5, description="MQTT version: 5, or 4 for 3.1.1")
     keepalive_s: Annotated[int, Field(ge=2, le=65535)] = Field(15, description="the broker's will fires after 1.5 x, s")
-    expiry_s: Annotated[int, Field(ge=1)] = Field(5, description="the broker forgets undelivered poses after, s")
+    expiry_s: Annotated[int, Field(ge=1, le=86400)] = Field(
+        5, description="poses not delivered for so long are dropped, s; the broker does so with MQTT 5 only"
+    )
     outbox: Annotated[int, Field(ge=1, le=100_000)] = Field(64, description="messages waiting at most; oldest go first")
-    username: str | None = Field(None, description="user name; wins over the one in the address")
+    username: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="user name; wins over the one in the address"
+    )
     password_file: Path | None = Field(None, description="file whose first line is the password")
     ca_file: Path | None = Field(None, description="CA certificates (PEM) for mqtts://; default: the system's")
     cert_file: Path | None = Field(None, description="client certificate (PEM)")
-    key_file: Path | None = Field(None, description="client key (PEM)")
-    client_id: str | None = Field(None, description="default: trt-pose-<device>-<camera>")
+    key_file: Path | None = Field(None, description="client key (PEM), not encrypted; default: inside cert_file")
+    client_id: Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")] | None = Field(
+        None, description="default: trt-pose-<device>-<camera>"
+    )
+
+    @field_validator("qos")
+    @classmethod
+    def _refuse_qos_2(cls, qos: int) -> int:
+        if qos == 2:
+            raise ValueError(
+                "QoS 2 loses messages when a connection is restored, and reports them as delivered: "
+                "the client library ignores the broker's refusals. Use 1; consumers drop repeats by (boot_id, seq)"
+            )
+        return qos
+
+    @model_validator(mode="after")
+    def _key_belongs_to_certificate(self) -> Self:
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file is the key of a cert_file, which is not set")
+        return self
 
 
 class VideoConfig(_Section):
     """How annotated videos are written."""
 
     crf: Annotated[int, Field(ge=0, le=51)] = Field(23, description="x264 quality, 0 best .. 51 worst")
-    preset: str = Field("veryfast", description="x264 preset, ultrafast .. veryslow")
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (
+        Field("veryfast", description="x264 preset: slower makes smaller files and takes more of the processor")
+    )
 
 
 class DrawConfig(_Section):
