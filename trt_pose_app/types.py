@@ -113,8 +113,10 @@ class Poses:
                 problems.append("score leaves [0, 1]")
             elif not np.array_equal(missing, self.score == 0):
                 problems.append("score must be 0 exactly where xy is NaN")
-            if (np.diff(self.person) > 0).any() or np.isnan(self.person).any():
-                problems.append("person is not descending")
+            if np.isinf(self.xy).any() or not np.isfinite(self.box).all():
+                problems.append("xy or box is not finite")
+            if (np.diff(self.person) > 0).any() or not ((self.person >= 0) & (self.person <= 1)).all():
+                problems.append("person is not descending or leaves [0, 1]")
         if problems:
             raise DecodeError(f"not a valid Poses: {'; '.join(problems)}", hint="see the docstring of Poses")
         self._freeze()
@@ -173,7 +175,7 @@ class Poses:
         triples[..., 2] = self.score.astype(np.float64).round(3)
         # A tiny score must not become 0, which means missing.
         triples[..., 2][seen] = np.maximum(triples[..., 2][seen], 0.001)
-        flat: list[list[float]] = triples.reshape(len(self), -1).tolist()
+        flat: list[list[float]] = triples.reshape(len(self), 3 * len(self.skeleton)).tolist()
         return flat
 
     def to_dict(self) -> list[dict[str, Any]]:
