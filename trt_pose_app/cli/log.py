@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -46,14 +47,17 @@ class _StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(self.format(record) + "\n")
+            line = self.format(record)
+        except (TypeError, ValueError, KeyError):
+            # Python's own way out prints the arguments, and with them what must not be shown.
+            line = f"a log record of {record.name}, line {record.lineno}, does not fit its arguments"
+        with contextlib.suppress(OSError, ValueError):  # stderr is gone: a log must not end the run
+            sys.stderr.write(line + "\n")
             sys.stderr.flush()
-        except (OSError, ValueError):  # stderr is gone or closed: a log must not end the run
-            self.handleError(record)
 
 
 class _TextFormatter(logging.Formatter):
-    """``12:34:56.789 warning sources.rtsp: no frame for 4 s`` in local time; a traceback follows on lines of its own."""
+    """``12:34:56.789 warning sources.rtsp: no frame for 4 s`` in local time; a traceback on lines below."""
 
     default_time_format = "%H:%M:%S"
     default_msec_format = "%s.%03d"
