@@ -37,6 +37,7 @@ class SourceConfig(_Section):
     stall_timeout_s: Seconds = Field(4.0, description="a live source without a frame for so long is reopened, s")
     reconnect_min_s: Seconds = Field(0.5, description="first pause before reopening, s; doubles with jitter")
     reconnect_max_s: Seconds = Field(2.0, description="longest pause before reopening, s")
+    rtsp_transport: Literal["tcp", "udp"] = Field("tcp", description="how RTSP carries its packets; udp may lose some")
     loop: bool = Field(False, description="play a file again from its start")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol
+
+from typing_extensions import Self
 
 from trt_pose_app.types import Frame
 
@@ -30,6 +34,7 @@ class Source(Protocol):
     ``read`` returns the next frame, or None at the end of a file. Raises SourceTimeoutError when none came within
     ``timeout_s``, SourceLostError when the source went away or is damaged. ``close`` may be called from any thread
     and more than once. ``dropped`` counts frames captured and never read; ``skipped`` those too damaged to decode.
+    Iterating reads to the end and sits out timeouts.
     """
 
     info: SourceInfo
@@ -39,3 +44,11 @@ class Source(Protocol):
     def read(self, timeout_s: float) -> Frame | None: ...
 
     def close(self) -> None: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,41 @@
+"""``for frame in source`` and ``with source``, for every source of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+from typing_extensions import Self
+
+from trt_pose_app.errors import SourceTimeoutError
+from trt_pose_app.types import Frame
+
+_WAIT_S = 1.0  # only how often a quiet live source is asked again
+
+
+class FrameIteration:
+    """What follows from ``read`` and ``close``: iteration, which waits as long as it takes, and ``with``."""
+
+    def read(self, timeout_s: float) -> Frame | None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Frame]:
+        while True:
+            try:
+                frame = self.read(_WAIT_S)
+            except SourceTimeoutError:
+                continue
+            if frame is None:
+                return
+            yield frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
