@@ -27,6 +27,24 @@ def sha256_of_stream(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def record_sha256(path: Path, sha256: str) -> None:
+    """Write the file's SHA-256 beside it, as ``sha256sum -c`` reads it. Raises OSError."""
+    _record_path(path).write_text(f"{sha256}  {path.name}\n", encoding="utf-8")
+
+
+def recorded_sha256(path: Path) -> str | None:
+    """Return the SHA-256 that was recorded beside the file, or None."""
+    try:
+        words = _record_path(path).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return words[0] if words and len(words[0]) == 64 else None
+
+
+def _record_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:

@@ -22,6 +22,7 @@ METADATA_KEY = "trt_pose_spec"  # the ONNX metadata_props entry that holds a spe
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+Channel = Annotated[int, Field(ge=0)]
 
 
 class _Table(BaseModel):
@@ -64,9 +65,13 @@ class PafSpec(_Table):
 
     stride: Positive
     component_order: Literal["xy", "yx"]
-    map_offset: float = Field(0.5, ge=0, le=0.5, description="0.5: a cell's centre is meant, see Geometry.cell_to_frame")
-    background_channel: int | None = Field(None, description="confidence channel that is no part")
-    limb_channels: tuple[tuple[int, int], ...] | None = Field(None, description="default: limb i has 2i and 2i+1")
+    map_offset: float = Field(
+        0.5, ge=0, le=0.5, description="0.5: a cell's centre is meant, see Geometry.cell_to_frame"
+    )
+    background_channel: Channel | None = Field(None, description="confidence channel that is no part")
+    limb_channels: tuple[tuple[Channel, Channel], ...] | None = Field(
+        None, description="default: limb i has 2i and 2i+1"
+    )
     attach_only_limbs: tuple[int, ...] = Field(
         (), description="limbs that may add a part to a person but never join two (OpenPose: shoulder to ear)"
     )
@@ -91,7 +96,7 @@ class OriginSpec(_Table):
     licence: str
     origin: str = ""
     note: str = ""
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the network file beside the spec")
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the ONNX file that the spec describes")
     urls: tuple[str, ...] = ()
 
 
@@ -134,6 +139,11 @@ class ModelSpec(_Table):
                 problems.append(f"paf.limb_channels has {len(channels)} pairs for {n_limbs} limbs")
             if any(not 0 <= limb < n_limbs for limb in self.paf.attach_only_limbs):
                 problems.append(f"paf.attach_only_limbs leaves 0..{n_limbs - 1}")
+            if channels is not None and len(set(sum(channels, ()))) != 2 * len(channels):
+                problems.append("paf.limb_channels names a channel twice")
+        for side in ("width", "height"):
+            if getattr(self.input, side) % self.input.multiple_of:
+                problems.append(f"input.{side} is no multiple of {self.input.multiple_of}")
         if any(s <= 0 for s in self.input.std):
             problems.append("input.std must be positive")
         if problems:
@@ -155,7 +165,7 @@ class ModelSpec(_Table):
         """Read ``to_json``'s output; ``where`` names its file in errors. Raises ModelSpecError."""
         try:
             return cls._validated(json.loads(text), where)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ModelSpecError(f"{where}: broken spec metadata: {error}", hint="export the network again") from error
 
     @classmethod
@@ -165,7 +175,7 @@ class ModelSpec(_Table):
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ModelSpecError(f"cannot read the spec {path}: {error.strerror}", hint="check the path") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ModelSpecError(f"{path} is not TOML: {error}", hint="correct the file") from error
         return cls._validated(data, str(path))
 

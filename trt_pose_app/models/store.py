@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import platformdirs
 import trt_pose_app
 from trt_pose_app.errors import ModelError, ModelNotFoundError, ModelSpecError
 from trt_pose_app.models.bundle import NETWORK_SUFFIXES, Bundle, MissingSpecError, read_bundle
-from trt_pose_app.models.checksum import sha256_of
+from trt_pose_app.models.checksum import recorded_sha256, sha256_of
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.zoo import CHECKPOINT_SUFFIX, read_zoo
 
@@ -70,15 +70,15 @@ def is_path(name: str) -> bool:
     return os.sep in name or name.endswith((*NETWORK_SUFFIXES, CHECKPOINT_SUFFIX))
 
 
-def locate(name: str, search: Sequence[Path]) -> Path | None:
-    """Return the first network file called ``name``, or None."""
-    files = (directory / f"{name}{suffix}" for directory in search for suffix in NETWORK_SUFFIXES)
+def locate(name: str, search: Sequence[Path], suffixes: Sequence[str] = NETWORK_SUFFIXES) -> Path | None:
+    """Return the first file called ``name`` with one of the suffixes, or None."""
+    files = (directory / f"{name}{suffix}" for directory in search for suffix in suffixes)
     return next((file for file in files if file.is_file()), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One file of a model directory: a network with its spec or with what is wrong with it, or a bare checkpoint."""
+    """One file of a model directory: a network with its spec, or a file with the reason why it cannot be used."""
 
     name: str
     path: Path
@@ -89,16 +89,45 @@ class Installed:
 def installed(search: Sequence[Path]) -> list[Installed]:
     """Return every network and checkpoint in the directories, in search order and then by name."""
     found = []
-    for directory in search:
-        for path in sorted(directory.glob("*")):
-            if path.suffix == CHECKPOINT_SUFFIX:
-                found.append(Installed(path.stem, path, None, None))
-            elif path.suffix in NETWORK_SUFFIXES:
-                try:
-                    found.append(Installed(path.stem, path, find(str(path.absolute()), search=search).spec, None))
-                except ModelError as error:
-                    found.append(Installed(path.stem, path, None, error.message))
+    for path in _files(search):
+        spec, problem = None, None
+        if path.suffix == CHECKPOINT_SUFFIX:
+            problem = "a checkpoint: trt-pose convert"
+        else:
+            try:
+                spec = find(str(path.absolute()), search=search).spec
+            except MissingSpecError:
+                problem = "no spec"
+            except ModelError as error:
+                problem = error.message
+        found.append(Installed(path.stem, path, spec, problem))
     return found
+
+
+def expected_sha256(path: Path, search: Sequence[Path]) -> str | None:
+    """Return the sha256 that an installed file should have, or None where nobody says.
+
+    Asked in turn: the spec beside it or of its name in ``search``, the zoo, the record that a pull made of it.
+    Raises ModelSpecError for a broken spec.
+    """
+    for sidecar in (directory / f"{path.stem}.toml" for directory in (path.parent, *search)):
+        # An engine is built on the board from the .onnx that the spec means.
+        if path.suffix == ".onnx" and sidecar.is_file() and (sha256 := ModelSpec.read(sidecar).origin.sha256):
+            return sha256
+    entry = read_zoo().get(path.stem)
+    if entry is not None and entry.filename == path.name and entry.sha256 is not None:
+        return entry.sha256
+    return recorded_sha256(path)
+
+
+def _files(search: Sequence[Path]) -> list[Path]:
+    suffixes = (*NETWORK_SUFFIXES, CHECKPOINT_SUFFIX)
+    return [path for directory in search for path in sorted(directory.glob("*")) if path.suffix in suffixes]
+
+
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three of ``known`` that ``name`` may have been meant to be."""
+    return difflib.get_close_matches(name, sorted(known), n=3)
 
 
 def _not_found(name: str, search: Sequence[Path]) -> ModelNotFoundError:
@@ -110,14 +139,15 @@ def _not_found(name: str, search: Sequence[Path]) -> ModelNotFoundError:
         checkpoints = (directory / zoo[name].filename for directory in search)
         if zoo[name].needs_conversion:
             here = next((file for file in checkpoints if file.is_file()), None)
-            hint = f"make a network of it with `trt-pose convert {here}`" if here else f"{hint}, then `trt-pose convert`"
+            hint = (
+                f"make a network of it with `trt-pose convert {here}`" if here else f"{hint}, then `trt-pose convert`"
+            )
         return ModelNotFoundError(message, hint=hint)
     if any((directory / f"{name}.toml").is_file() for directory in search):
         return ModelNotFoundError(
             f"{message}; its spec is there, the network is not",
             hint=f"put {name}.onnx into one of these directories, or `trt-pose models pull {name} --from FOLDER`",
         )
-    known = {*zoo, *(path.stem for directory in search for s in NETWORK_SUFFIXES for path in directory.glob(f"*{s}"))}
-    close = difflib.get_close_matches(name, sorted(known), n=3)
+    close = close_names(name, {*zoo, *(path.stem for path in _files(search))})
     hint = f"did you mean {' or '.join(close)}?" if close else "`trt-pose models list` shows what there is"
     return ModelNotFoundError(message, hint=hint)
