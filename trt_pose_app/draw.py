@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colorsys import hsv_to_rgb
 from functools import lru_cache
 
 import numpy as np
@@ -48,10 +49,9 @@ def track_colour(track: int) -> Colour:
     """Return the BGR colour of a track: bright, and far from those of its neighbours in number."""
     if track < 0:
         return _UNTRACKED
-    # Steps of the golden angle spread any number of hues evenly (OpenCV's hue has 180 steps).
-    hue = int(track * 0.618034 % 1 * 180)
-    b, g, r = cv2.cvtColor(np.array([[[hue, 150, 255]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
-    return int(b), int(g), int(r)
+    # Steps of the golden angle spread any number of hues evenly.
+    red, green, blue = hsv_to_rgb(track * 0.618034 % 1, 0.6, 1)
+    return round(255 * blue), round(255 * green), round(255 * red)
 
 
 def _draw_person(canvas: NDArray[np.uint8], poses: Poses, i: int, style: DrawConfig) -> None:
@@ -68,7 +68,7 @@ def _draw_person(canvas: NDArray[np.uint8], poses: Poses, i: int, style: DrawCon
     corners = np.round(box).astype(int).tolist()
     track = int(poses.track[i])
     if style.boxes:
-        cv2.rectangle(canvas, corners[:2], corners[2:], track_colour(track), max(1, thickness // 3), cv2.LINE_AA)
+        cv2.rectangle(canvas, corners[:2], corners[2:], track_colour(track), max(1, thickness // 3))
     limb_colours, part_colours = _colours(poses.skeleton)
     points = [(x, y) for x, y in np.round(np.where(seen[:, None], xy, 0) * (1 << _FRACTION_BITS)).astype(int).tolist()]
     limbs = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -67,7 +68,7 @@ def sink_kind(uri: str) -> Kind:
         raise _unknown(f"{scheme}://...")  # what follows may hold a password
     path = Path(uri)
     kind = _SUFFIXES.get(path.suffix.lower())
-    if uri.endswith("/") or path.is_dir():
+    if uri.endswith("/") or (uri and path.is_dir()):
         return "images"
     if kind is None:
         raise _unknown(uri)
@@ -156,11 +157,7 @@ def _check(uri: str, kind: Kind) -> None:
 
 
 def _check_pattern(path: Path) -> None:
-    try:
-        different = path.name % 1 != path.name % 2
-    except (TypeError, ValueError):
-        different = False
-    if not different:
+    if not re.fullmatch(r"[^%]*%(0\d+)?d[^%]*", path.name):
         raise ConfigError(f"{path.name} is no pattern for numbered files", hint="write one %06d where the number goes")
 
 

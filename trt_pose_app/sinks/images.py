@@ -85,11 +85,18 @@ def write_image(path: Path, frame: Frame, poses: Poses, draw: DrawConfig) -> Non
     options = [] if path.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     part = part_of(path)
     try:
-        _, data = cv2.imencode(path.suffix.lower(), draw_poses(frame.image, poses, draw), options)
+        encoded, data = cv2.imencode(path.suffix.lower(), draw_poses(frame.image, poses, draw), options)
+        if not encoded:
+            raise _too_large(path)
         part.write_bytes(data.tobytes())
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise write_error(path, error) from error
     except cv2.error as error:
-        raise SinkError(f"cannot encode {path}: {error}", hint="write .png: JPEG ends at 65500 pixels") from error
+        raise _too_large(path) from error
+
+
+def _too_large(path: Path) -> SinkError:
+    # OpenCV says no more than that it failed, and there is nothing else to fail at in an 8-bit BGR picture.
+    return SinkError(f"cannot encode {path}", hint="JPEG ends at 65500 pixels a side; write .png instead")
