@@ -35,6 +35,17 @@ class Broker:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class _Socket(ssl.SSLSocket):
+    """One that closes itself after a failed handshake, which paho forgets to do."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def find_broker(uri: str, config: MqttConfig) -> Broker:
     """Return the broker that ``uri`` names, with the credentials and certificates of ``config``.
 
@@ -126,6 +137,7 @@ def _tls_context(config: MqttConfig) -> tuple[ssl.SSLContext | None, str | None]
         context = ssl.create_default_context(cafile=config.ca_file)
     except (OSError, ssl.SSLError) as error:
         return None, f"mqtt.ca_file holds no certificates ({type(error).__name__}): {config.ca_file}"
+    context.sslsocket_class = _Socket
     if config.cert_file is not None:
         try:
             # An empty password, so that an encrypted key is refused instead of asking at a terminal.

@@ -41,7 +41,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _TURN_S = 1.0
 # A broker that comes back is found within 4 s; one that refuses us is not asked as often.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_PAUSE_REFUSED_S = 0.5, 4.0, 30.0
-# A connection shorter than this does not make an old complaint worth repeating.
+# After a shorter connection, pauses go on growing and complaints are not repeated.
 _STEADY_S = 10.0
 # What the kernel may hold unsent. Unlimited, it hides seconds of old poses from an outbox that keeps the newest.
 _UNSENT_BYTES = 32768
@@ -52,7 +52,6 @@ _HINTS = {
     "Not authorized": "check the user name, mqtt.password_file and what the broker's ACL lets this user write",
     "Client identifier not valid": "set mqtt.client_id to a name that the broker accepts",
     "Unsupported protocol version": "set mqtt.protocol = 4",
-    "Session taken over": "another client uses this client id: give each its own device.id or mqtt.client_id",
 }
 # What paho raises when the other side does not speak MQTT.
 _GARBAGE = (MQTTException, ValueError, LookupError, TypeError, struct.error)
@@ -107,6 +106,7 @@ class BrokerLink:
         self._properties = _pose_properties(config.expiry_s) if self._v5 else None
         self._in_flight: dict[int, bytes | None] = {}  # message id -> pose payload, or None for a retained one
         self._holding = False
+        self._answered = False
         self._window = _WINDOW
         self._largest: float = float("inf")
         self._attempt = 0
@@ -204,6 +204,7 @@ class BrokerLink:
         if wait_s > 0:
             self._sleep(min(wait_s, _TURN_S))
             return
+        self._answered = False
         try:
             self._client.reconnect()
         except OSError as error:
@@ -244,7 +245,8 @@ class BrokerLink:
         poll.register(self._wake_reader, select.POLLIN)
         poll.register(sock, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
         more_to_send = self._may_send() and len(self._outbox) > 0
-        ready = dict(poll.poll(0 if buffered or more_to_send else max(0.0, timeout_s) * 1000))
+        at_once = buffered or more_to_send or self._farewell_due()
+        ready = dict(poll.poll(0 if at_once else max(0.0, timeout_s) * 1000))
         if self._wake_reader.fileno() in ready:
             self._drain_wake_ups()
         if buffered or ready.get(sock.fileno(), 0) & ~select.POLLOUT:
@@ -276,10 +278,13 @@ class BrokerLink:
                 self._outbox.put_back([payload])
                 return
             self._in_flight[sent.mid] = payload
-        closing = self._deadline_s is not None and self.connected
-        if closing and not self.said_farewell and not self._in_flight and not len(self._outbox):
+        if self._farewell_due():
             self.said_farewell = True
             self._publish_retained(self._farewell)
+
+    def _farewell_due(self) -> bool:
+        closing = self._deadline_s is not None and self.connected and not self.said_farewell
+        return closing and not self._in_flight and not len(self._outbox)
 
     def _publish_retained(self, messages: Sequence[Retained]) -> None:
         for message in messages:
@@ -290,6 +295,7 @@ class BrokerLink:
     def _on_connect(
         self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        self._answered = True
         if reason.is_failure:
             name = str(reason)
             self.failures[f"connect: {name}"] += 1
@@ -298,7 +304,6 @@ class BrokerLink:
             return
         self.reconnects += self._connects > 0
         self._connects += 1
-        self._attempt = 0
         self._longest_pause_s = _LONGEST_PAUSE_S
         self._connected_since_s = time.monotonic()
         self._window = max(1, min(_WINDOW, getattr(properties, "ReceiveMaximum", 65535) - _RESERVED))
@@ -319,11 +324,20 @@ class BrokerLink:
             self._outbox.put_back(payload for payload in self._in_flight.values() if payload is not None)
             self._in_flight = {mid: None for mid, payload in self._in_flight.items() if payload is None}
         if was_connected and self._deadline_s is None:
-            name = str(reason)
-            self.failures[f"disconnect: {name}"] += 1
+            self.failures[f"disconnect: {reason}"] += 1
+            again = self._connects > 1
             if time.monotonic() - self._connected_since_s > _STEADY_S:
+                again, self._attempt = False, 0
                 self._told.clear()
-            self._complain(f"connection lost: {name}", _HINTS.get(name, ""))
+            # Not every broker tells those it throws out why.
+            if again or str(reason) == "Session taken over":
+                hint = "if another client has this client id, give each its own device.id or mqtt.client_id"
+                self._complain("connection lost again at once", hint)
+            else:
+                self._complain("connection lost", "")
+        elif not self._answered:
+            self.failures["connect: closed"] += 1
+            self._complain("it hung up", "check the port, and whether it wants mqtts:// or a client certificate")
         self._schedule()
 
     def _on_publish(
