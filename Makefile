@@ -3,5 +3,44 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # A Jetson brings its own TensorRT and OpenCV as system packages.
-VENV_FLAGS := $(if $(wildcard /etc/nv_tegra_release),--system-site-packages)
-SOURCES := setup.py pyproject.toml $(wildcard trt_pose_app/native/*)
+JETSON := $(wildcard /etc/nv_tegra_release)
+, := ,
+RUNTIME := $(if $(JETSON),video,cpu$(,)video)
+NATIVE := $(wildcard trt_pose_app/native/*)
+
+.PHONY: demo test lint check test-slow test-aarch64 wheel-check clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/python scripts/demo.py
+
+test: $(VENV)/dev.stamp lint
+	$(BIN)/pytest -m "not slow" --cov --cov-report=term
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/pytest -m slow
+
+test-aarch64:
+	$(MAKE) -C tests/native aarch64
+
+clean:
+	rm -rf $(VENV) build dist demo *.egg-info trt_pose_app/*.so
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(if $(JETSON),--system-site-packages) $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+
+$(VENV)/demo.stamp: $(VENV)/bin/python setup.py $(NATIVE)
+	$(BIN)/pip install --quiet -e ".[$(RUNTIME)]"
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/bin/python setup.py $(NATIVE)
+	$(BIN)/pip install --quiet -e ".[dev]"
+	# The window of display:// needs the wheel with a GUI, which cannot stand beside the headless one.
+	$(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/desktop opencv-python
+	touch $@ $(VENV)/demo.stamp
