@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """An RTSP camera for tests: ``rtsp_server.py PORT [--user U --password P]``.
 
-Run by the system's Python, which has GStreamer. Serves rtsp://127.0.0.1:PORT/cam, H.264 at 25 fps; prints ``ready`` once it listens.
+Run by the system's Python, which has GStreamer. Serves rtsp://127.0.0.1:PORT/cam, H.264 at 25 fps; writes
+``ready`` once it listens.
 """
 
 import argparse
+import sys
 
 import gi
 
@@ -45,7 +47,8 @@ def main() -> None:
     server.get_mount_points().add_factory("/cam", factory)
     if not server.attach(None):
         raise SystemExit(f"port {arguments.port} is taken")
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     GLib.MainLoop().run()
 
 

@@ -29,6 +29,7 @@ Picture = Callable[[], NDArray[np.uint8]]
 _OPENING_STALLS = 3
 # Captures that hang are left behind and end when the operating system lets them; no more than this at a time.
 _MAX_HANGING = 4
+_ADVICE = "check the camera's power, cable and address"
 _CLOSE_S = 1.0  # what an orderly release of the camera gets
 
 
@@ -64,7 +65,7 @@ class LiveSource(FrameIteration):
         self.skipped = 0
         self.state: State = "connecting"
         self.last_error: str | None = None
-        self._advice = "it is reconnected by itself; check the camera's power, cable and address"
+        self._advice = _ADVICE
         self.reconnects = 0
         self._open_capture = open_capture
         self._config = config
@@ -201,7 +202,7 @@ class LiveSource(FrameIteration):
                 if self.state == "lost":
                     self.reconnects += self._captured > 1
                 self.state = "streaming"
-                self.last_error = None
+                self.last_error, self._advice = None, _ADVICE
                 log.info("%s is streaming", self.info.name)
             self._changed.notify_all()
         return True

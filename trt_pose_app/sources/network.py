@@ -51,14 +51,12 @@ class NetworkCapture:
             frame = next(self._frames, None)
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             failure = SourceLostError(
-                f"{self._name}: {_in_words(self._av, error)}", hint="it is reconnected by itself; check the camera"
+                f"{self._name}: {_in_words(self._av, error)}", hint="check the camera and the network to it"
             )
         if failure is not None:
             raise failure
         if frame is None:
-            raise SourceLostError(
-                f"{self._name} ended the stream", hint="it is reconnected by itself; check the camera"
-            )
+            raise SourceLostError(f"{self._name} ended the stream", hint="check the camera and the network to it")
         flip, decoded = self._flip, frame
 
         def picture() -> NDArray[np.uint8]:
