@@ -49,7 +49,7 @@ def write_error(path: Path, error: OSError) -> SinkError:
     """Return the SinkError for a failed write."""
     reason = error.strerror or type(error).__name__
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "free some space on that disk; what was written before is kept"
+        hint = "free some space on that disk"
     else:
         hint = "check the disk, its permissions and whether it is still mounted"
     return SinkError(f"cannot write {path}: {reason}", hint=hint)

@@ -19,7 +19,13 @@ from trt_pose_app.message import RunInfo
 from trt_pose_app.sinks.target import part_of, write_error
 from trt_pose_app.types import Frame, Poses, Timings
 
-FORMATS = {".mp4": "mp4", ".mkv": "matroska"}
+# suffix -> muxer and its options
+_FORMATS = {
+    # The index goes in front, so that a browser starts to play before it has the whole file.
+    ".mp4": ("mp4", {"movflags": "+faststart"}),
+    # Whole clusters reach the disk every second: a run that is killed leaves what it had in a file that plays.
+    ".mkv": ("matroska", {"cluster_time_limit": "1000", "flush_packets": "1"}),
+}
 _TICKS_HZ = 90_000  # fine enough for any camera, and divisible by the usual rates
 _DEFAULT_FPS = 25.0
 # High definition's colours, computed and said so in the file: a player must not guess (ffmpeg's number of BT.709).
@@ -62,18 +68,21 @@ class VideoSink:
             container, self._container = self._container, None
             if container is None:
                 return
+            part = part_of(self._path)
             try:
-                container.mux(self._stream.encode(None))
-                container.close()
-                part_of(self._path).replace(self._path)
+                try:
+                    container.mux(self._stream.encode(None))
+                finally:
+                    container.close()
+                part.replace(self._path)
             except (OSError, av.FFmpegError) as error:
+                if self._path.suffix.lower() == ".mp4":  # without its index it is of no use, and the disk may be full
+                    part.unlink(missing_ok=True)
                 raise _failed(self._path, error) from error
 
     def _open(self, width: int, height: int) -> None:
-        kind = FORMATS[self._path.suffix.lower()]
-        # The index goes in front, so that a browser starts to play before it has the whole file.
-        options = {"movflags": "+faststart"} if kind == "mp4" else {}
-        container = av.open(str(part_of(self._path)), "w", format=kind, options=options)
+        muxer, options = _FORMATS[self._path.suffix.lower()]
+        container = av.open(str(part_of(self._path)), "w", format=muxer, options=options)
         stream = container.add_stream(
             "libx264",
             rate=Fraction(self._fps).limit_denominator(1001),
