@@ -115,13 +115,19 @@ class Subscriber:
     """Collects what is published below ``topic``; with a ``session`` the broker keeps messages while it is away."""
 
     def __init__(
-        self, broker: Mosquitto, topic: str = "trt-pose/v1/#", *, session: str = "", user: tuple[str, str] | None = None
+        self,
+        broker: Mosquitto,
+        topic: str = "trt-pose/v1/#",
+        *,
+        session: str = "",
+        user: tuple[str, str] | None = None,
+        receive: Callable[[Any, Any, Any], None] | None = None,
     ) -> None:
         self.messages: list[Any] = []
         self.granted = 0
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=session, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_message = lambda client, data, message: self.messages.append(message)
+        self._client.on_message = receive or (lambda client, data, message: self.messages.append(message))
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.on_subscribe = lambda *_: setattr(self, "granted", self.granted + 1)
         if user:
