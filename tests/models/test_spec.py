@@ -45,6 +45,7 @@ def test_openpose_lightweight_says_what_the_network_needs() -> None:
         ("height = 256", "height = 250", "input.height is no multiple of 8"),
         ("height = 256", "", "input.height: Field required"),
         ('dtype = "float32"', "std = [1, 0, 1]", "input.std must be positive"),
+        ('dtype = "float32"', "std = [1, nan, 1]", "input.std.1: Input should be a finite number"),
         ("stride = 8", "stride = 0", "paf.stride: Input should be greater"),
         ("background_channel = 18", "background_channel = -1", "paf.background_channel"),
         ("background_channel = 18", "limb_channels = [[0, 1]]", "limb_channels has 1 pairs for 19 limbs"),

@@ -242,7 +242,5 @@ def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, item in value.items():
         if isinstance(item, dict):
             yield from _flat(item, f"{prefix}{key}.")
-        elif isinstance(item, list):
-            yield f"{prefix}{key}", " ".join(map(str, item))
-        elif item not in (None, ""):
-            yield f"{prefix}{key}", str(item)
+        elif item not in (None, "", []):
+            yield f"{prefix}{key}", " ".join(map(str, item)) if isinstance(item, list) else str(item)

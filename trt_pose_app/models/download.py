@@ -73,9 +73,7 @@ def copy(source: Path, target: Path, sha256: str | None, progress: Progress | No
     with open_part(target) as part:
         try:
             with source.open("rb") as file:
-                total = os.fstat(file.fileno()).st_size
-                part.begin(Origin("", None, total), keep=False)
-                part.append(file, total, progress)
+                part.fill(file, os.fstat(file.fileno()).st_size, progress)
         except OSError as error:
             raise ModelNotFoundError(f"cannot read {source}: {_reason(error)}", hint="check the path") from error
         try:

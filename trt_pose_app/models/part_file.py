@@ -94,6 +94,15 @@ class PartFile:
         if total is not None and received != total:
             raise ConnectionError(f"the transfer broke off after {received} of {total} bytes")
 
+    def fill(self, source: Readable, total: int, progress: Progress | None) -> None:
+        """Take the ``total`` bytes of a local ``source`` in one go; whatever fails or interrupts it leaves nothing."""
+        self.begin(Origin("", None, total), keep=False)
+        try:
+            self.append(source, total, progress)
+        except BaseException:
+            self.clear()
+            raise
+
     def clear(self) -> None:
         self._file.truncate(0)
 

@@ -13,7 +13,7 @@ from trt_pose_app.errors import ChecksumError, ModelError, ModelNotFoundError
 from trt_pose_app.models.bundle import NETWORK_SUFFIXES, sidecar_of
 from trt_pose_app.models.checksum import record_sha256, sha256_of
 from trt_pose_app.models.download import copy, fetch
-from trt_pose_app.models.part_file import Origin, Progress, open_part
+from trt_pose_app.models.part_file import Progress, open_part
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.store import expected_sha256
 from trt_pose_app.models.zoo import ARCHIVE_SUFFIX, CHECKPOINT_SUFFIX, ZooEntry, read_zoo
@@ -102,8 +102,7 @@ def _unpack(archive: Path, target: Path, sha256: str | None) -> str:
                     f"{archive.name} holds {len(networks)} .onnx files, not one", hint="unpack it and use --from FILE"
                 )
             with zipped.open(networks[0]) as file:
-                part.begin(Origin("", None, networks[0].file_size), keep=False)
-                part.append(file, networks[0].file_size, None)
+                part.fill(file, networks[0].file_size, None)
             return part.install(sha256)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise ChecksumError(f"{archive.name} is no intact archive: {error}", hint="fetch it again") from error

@@ -26,7 +26,7 @@ Channel = Annotated[int, Field(ge=0)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SkeletonSpec(_Table):
