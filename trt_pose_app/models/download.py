@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from trt_pose_app import __version__
 from trt_pose_app.errors import ChecksumError, ConfigError, ModelNotFoundError
 from trt_pose_app.models.checksum import sha256_of
 from trt_pose_app.models.part_file import Origin, PartFile, Progress, open_part
@@ -129,7 +128,7 @@ def _transfer(url: str, part: PartFile, checked: bool, progress: Progress | None
     if origin is not None and same_url and origin.total == part.size:
         return
     # A compressed answer would have neither the length nor the checksum that is expected.
-    headers = {"User-Agent": f"trt-pose/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "trt-pose", "Accept-Encoding": "identity"}
     if origin is not None and same_url and origin.validator is not None:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": origin.validator}
     elif part.size and checked:  # from another mirror, say: the checksum will tell whether the halves fit

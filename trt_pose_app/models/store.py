@@ -10,7 +10,6 @@ from pathlib import Path
 
 import platformdirs
 
-import trt_pose_app
 from trt_pose_app.errors import ModelError, ModelNotFoundError, ModelSpecError
 from trt_pose_app.models.bundle import NETWORK_SUFFIXES, Bundle, MissingSpecError, read_bundle
 from trt_pose_app.models.checksum import recorded_sha256, sha256_of
@@ -27,7 +26,7 @@ def cache_directory() -> Path:
 
 def packaged_directory() -> Path:
     """Return the directory of the models that ship with the package."""
-    package = Path(trt_pose_app.__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "weights"
     # In a checkout weights/ lies beside the package; the wheel carries it inside.
     return installed if installed.is_dir() else package.parent / "weights"
