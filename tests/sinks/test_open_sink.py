@@ -81,8 +81,10 @@ def test_mistakes_are_told_before_anything_runs(tmp_path: Path, make, message: s
 
 def test_one_file_cannot_be_written_twice(tmp_path: Path):
     check_sinks([f"{tmp_path}/a.jsonl", f"{tmp_path}/b.jsonl", f"{tmp_path}/a.csv", "null://", "null://", "-"])
-    with pytest.raises(ConfigError, match="twice"):
+    with pytest.raises(ConfigError, match="one sink too many"):
         check_sinks([f"{tmp_path}/a.jsonl", f"{tmp_path}/../{tmp_path.name}/a.jsonl"])
+    with pytest.raises(ConfigError, match="one sink too many"):
+        check_sinks(["-", "-"])
 
 
 def test_a_source_is_never_written_over(tmp_path: Path):

@@ -83,9 +83,11 @@ def check_sinks(uris: Sequence[str]) -> None:
     targets: set[Path | str] = set()
     for uri in uris:
         kind = sink_kind(uri)
-        target: Path | str = uri if kind in ("stdout", "display") or "://" in uri else Path(uri).resolve()
+        target: Path | str = uri if uri == "-" or "://" in uri else Path(uri).resolve()
+        if kind == "display":
+            target = kind  # window systems serve one thread of a program, and each sink has its own
         if target in targets and kind != "null":
-            raise ConfigError(f"{_shown(uri)} is given twice", hint="name each sink once")
+            raise ConfigError(f"{_shown(uri)} is one sink too many", hint="name each file once, and display:// once")
         targets.add(target)
         _check(uri, kind)
 

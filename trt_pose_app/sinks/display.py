@@ -52,7 +52,7 @@ class DisplaySink:
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
             self._open = True
-        elif cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+        elif _closed(self._title):
             raise StopRun
         cv2.imshow(self._title, image)
         if cv2.waitKey(1) & 0xFF in _QUIT_KEYS:
@@ -89,6 +89,13 @@ def check_display() -> None:
             f"no window can be opened: {reason.strip()}",
             hint="check DISPLAY and xauth; for a missing library: sudo apt install libgl1 libglib2.0-0 libsm6 libxext6",
         )
+
+
+def _closed(title: str) -> bool:
+    try:
+        return bool(cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1)
+    except cv2.error:  # OpenCV 5 with Qt has forgotten a window that its user closed, OpenCV 4 says it is not visible
+        return True
 
 
 def _gui() -> str:
