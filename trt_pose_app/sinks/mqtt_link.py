@@ -20,11 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paho.mqtt import MQTTException
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import MQTTException, Properties  # type: ignore[attr-defined]
 from paho.mqtt.reasoncodes import ReasonCode
 
 from trt_pose_app.sinks.mqtt_broker import Broker
@@ -53,7 +52,8 @@ _HINTS = {
     "Client identifier not valid": "set mqtt.client_id to a name that the broker accepts",
     "Unsupported protocol version": "set mqtt.protocol = 4",
 }
-# What paho raises when the other side does not speak MQTT.
+# What paho before 2.2 raises when the other side does not speak MQTT; later ones report it like a lost connection.
+# (Its version 2.0 has several classes of the name MQTTException; this is the one that it raises.)
 _GARBAGE = (MQTTException, ValueError, LookupError, TypeError, struct.error)
 
 
@@ -261,7 +261,9 @@ class BrokerLink:
         self.failures[f"protocol: {type(error).__name__}"] += 1
         self._complain("it does not speak MQTT", "check the port; mqtts:// is for TLS")
         sock.close()
-        self._client.loop_read()  # notices the closed socket, and so resets the client
+        # Writing, not reading: that would stumble over the same packet again.
+        self._client.disconnect()
+        self._client.loop_write()
 
     def _may_send(self) -> bool:
         return self.connected and not self._holding and len(self._in_flight) < self._window
