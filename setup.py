@@ -33,6 +33,7 @@ EXTRAS = {
     "desktop": ["opencv-python>=4.8"],
     "video": ["av>=12"],
     "eval": ["pycocotools>=2.0.7"],
+    "train": ["onnx>=1.16", "opencv-python-headless>=4.8", "torch>=2.4", "torchvision>=0.19"],
 }
 EXTRAS["dev"] = [
     *(requirement for extra in ("cpu", "video", "eval") for requirement in EXTRAS[extra]),
@@ -67,7 +68,7 @@ setup(
     # The wheel carries the embedded model: weights/ is the package trt_pose_app.weights.
     package_dir={"trt_pose_app.weights": "weights"},
     package_data={
-        "trt_pose_app": ["py.typed", "*.pyi", "*.json", "models/*.toml", "native/*.hpp"],
+        "trt_pose_app": ["py.typed", "*.pyi", "*.json", "models/*.toml", "native/*.hpp", "training/recipes/*.toml"],
         "trt_pose_app.weights": ["*.toml", "*.onnx", "*.md"],
     },
     ext_modules=extensions,

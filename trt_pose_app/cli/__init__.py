@@ -17,6 +17,7 @@ VERBS = {
     "bench": ("trt_pose_app.cli.bench", "Measure each stage, the engine and the whole pipeline."),
     "models": ("trt_pose_app.cli.models", "List, show, locate, fetch and verify models."),
     "cameras": ("trt_pose_app.cli.cameras", "List the cameras of this machine."),
+    "train": ("trt_pose_app.cli.train", "Train a network from a recipe."),
     "doctor": ("trt_pose_app.cli.doctor", "Check this machine and say what to fix."),
     "config": ("trt_pose_app.cli.config", "Write, show and check configuration files."),
 }

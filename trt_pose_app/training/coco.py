@@ -1,0 +1,142 @@
+"""COCO keypoint annotation -> photos, with every flaw of the data listed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_pose_app.errors import ConfigError
+from trt_pose_app.skeleton import SKELETONS, Skeleton, flip_by_name
+from trt_pose_app.training.photo import Photo
+
+_NECK_OF = ("left_shoulder", "right_shoulder")
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointData:
+    """Photos in the order of their ids, the skeleton to learn, and what is wrong with the files, in words."""
+
+    photos: tuple[Photo, ...]
+    skeleton: Skeleton
+    flaws: tuple[str, ...]
+
+
+def read_coco(annotations: Path, images: Path, *, category: str, skeleton: str | None = None) -> KeypointData:
+    """Read a COCO keypoint file. Photos that do not exist are left out and listed among the flaws.
+
+    ``skeleton`` names a built-in one, whose parts are found by name; a ``neck`` the category lacks is the middle of
+    two labelled shoulders. Without it the category's own keypoints and skeleton are learnt.
+    Raises ConfigError where no training could start: no such file or category, or no photo at all.
+    """
+    try:
+        content = json.loads(annotations.read_text(encoding="utf-8"))
+        entry = next((c for c in content["categories"] if c["name"] == category), None)
+        names = sorted(str(c["name"]) for c in content["categories"])
+        records, notes = content["images"], content["annotations"]
+    except OSError as error:
+        raise ConfigError(f"cannot read {annotations}: {error.strerror}", hint="check data.annotations") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{annotations} is no COCO keypoint file: {error!r}", hint="see docs/training.md") from error
+    if entry is None or not entry.get("keypoints"):
+        raise ConfigError(
+            f"{annotations} has no keypoints of a category {category!r}, only {', '.join(names)}",
+            hint="set data.category",
+        )
+    learnt = _skeleton_of(entry, skeleton)
+    by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    flaws = []
+    for note in notes:
+        if note.get("category_id") == entry["id"]:
+            by_image[note.get("image_id")].append(note)
+    if strays := by_image.keys() - {record["id"] for record in records}:
+        flaws.append(f"{len(strays)} image ids of annotations are not among the images")
+    photos = []
+    for record in sorted(records, key=lambda r: r["id"]):
+        path = images / record["file_name"]
+        if not path.is_file():
+            flaws.append(f"{path}: no such file")
+            continue
+        photos.append(_photo(path, record, by_image[record["id"]], entry["keypoints"], learnt, flaws))
+    if not photos:
+        raise ConfigError(f"none of the photos of {annotations} is in {images}", hint="check data.images")
+    return KeypointData(tuple(photos), learnt, tuple(flaws))
+
+
+def _skeleton_of(entry: Mapping[str, Any], name: str | None) -> Skeleton:
+    if name is None:
+        parts = tuple(entry["keypoints"])
+        limbs = tuple((a - 1, b - 1) for a, b in entry.get("skeleton", ()))
+        return Skeleton(str(entry["name"]), parts, limbs, flip_by_name(parts))
+    if name not in SKELETONS:
+        raise ConfigError(f"there is no skeleton {name!r}", hint=f"data.skeleton is one of {', '.join(SKELETONS)}")
+    skeleton = SKELETONS[name]
+    if not set(skeleton.parts) & set(entry["keypoints"]):
+        raise ConfigError(f"the data has no keypoint of the skeleton {name}", hint="leave data.skeleton out")
+    return skeleton
+
+
+def _photo(
+    path: Path,
+    record: Mapping[str, Any],
+    notes: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    skeleton: Skeleton,
+    flaws: list[str],
+) -> Photo:
+    people, visible, boxes, ignore, main = [], [], [], [], []
+    for note in notes:
+        x, y, w, h = note["bbox"]
+        box = (x, y, x + w, y + h)
+        flat = np.asarray(note.get("keypoints", ()), np.float32)
+        if flat.size != 3 * len(names):
+            flaws.append(f"{path.name}: annotation {note.get('id')} has {flat.size} numbers, not {3 * len(names)}")
+            ignore.append(box)
+            continue
+        xy, v = _parts(flat.reshape(-1, 3), names, skeleton)
+        if note.get("iscrowd") or not v.any():
+            ignore.append(box)
+            continue
+        inside = (xy >= -1).all(axis=1) & (xy <= (record["width"], record["height"])).all(axis=1)
+        if (v[~inside] > 0).any():
+            flaws.append(f"{path.name}: annotation {note.get('id')} has keypoints outside the photo")
+            v = np.where(inside, v, 0).astype(np.uint8)
+        people.append(xy)
+        visible.append(v)
+        boxes.append(box)
+        # A hand-annotated person comes before one that only a teacher network has seen; then the larger.
+        main.append((str(note.get("source", "")) != "teacher", w * h))
+    k_parts = len(skeleton)
+    return Photo(
+        path,
+        int(record["width"]),
+        int(record["height"]),
+        np.asarray(people, np.float32).reshape(-1, k_parts, 2),
+        np.asarray(visible, np.uint8).reshape(-1, k_parts),
+        np.asarray(boxes, np.float32).reshape(-1, 4),
+        np.asarray(ignore, np.float32).reshape(-1, 4),
+        max(range(len(main)), key=main.__getitem__) if main else -1,
+    )
+
+
+def _parts(
+    triples: NDArray[np.float32], names: Sequence[str], skeleton: Skeleton
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    index = {name: i for i, name in enumerate(names)}
+    xy = np.zeros((len(skeleton), 2), np.float32)
+    visible = np.zeros(len(skeleton), np.uint8)
+    for part, name in enumerate(skeleton.parts):
+        if name in index:
+            xy[part] = triples[index[name], :2]
+            visible[part] = triples[index[name], 2]
+        elif name == "neck" and all(shoulder in index for shoulder in _NECK_OF):
+            left, right = (triples[index[shoulder]] for shoulder in _NECK_OF)
+            xy[part] = (left[:2] + right[:2]) / 2
+            visible[part] = min(left[2], right[2])
+    return xy, visible

@@ -1,0 +1,181 @@
+"""The training loop: resumable at any step, the same result whether or not it was interrupted."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from trt_pose_app.errors import ConfigError
+from trt_pose_app.networks.nano import PoseNano
+from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
+from trt_pose_app.training.coco import KeypointData
+from trt_pose_app.training.ema import Ema
+from trt_pose_app.training.loss import map_loss
+from trt_pose_app.training.pretrained import load_trunk
+from trt_pose_app.training.rate import rate_at
+from trt_pose_app.training.recipe import Recipe
+from trt_pose_app.training.samples import Batch, BatchNumbers, Samples
+from trt_pose_app.training.validate import pck
+
+_LOG = logging.getLogger(__name__)
+CHECKPOINT = "last.pt"
+_VALIDATION_PHOTOS = 100
+
+
+class Training:
+    """One run of a recipe in its folder, which holds ``last.pt`` and ``log.csv``; a run found there is continued."""
+
+    def __init__(self, recipe: Recipe, data: KeypointData, validation: KeypointData | None, folder: Path) -> None:
+        self._recipe, self._data, self._validation, self._folder = recipe, data, validation, folder
+        torch.set_num_threads(recipe.schedule.threads)
+        torch.manual_seed(recipe.schedule.seed)
+        self.network = build_network(recipe, data.skeleton.parts, data.skeleton.limbs)
+        checkpoint = folder / CHECKPOINT
+        if recipe.network.trunk is not None and not checkpoint.is_file():
+            load_trunk(self.network.trunk, recipe.network.trunk)
+        _freeze(self.network, recipe.network.frozen_trunk_blocks)
+        self.network.to(memory_format=torch.channels_last)
+        self.optimiser = _optimiser(self.network, recipe)
+        self.ema = Ema(self.network, recipe.schedule.ema)
+        self.step = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        if checkpoint.is_file():
+            self._restore(read_checkpoint(checkpoint))
+
+    def steps(self) -> Iterator[tuple[int, float]]:
+        """Train, yielding (steps done, loss) after each step. Leaving the iteration early loses no finished step
+        once ``save`` is called; checkpoints are also written as the recipe says."""
+        recipe = self._recipe
+        samples = Samples(self._data, recipe, PoseNano.stride)
+        loader = DataLoader(
+            samples,
+            batch_sampler=BatchNumbers(recipe, self.step),
+            num_workers=recipe.data.workers,
+            worker_init_fn=_quiet_worker if recipe.data.workers else None,
+            prefetch_factor=4 if recipe.data.workers else None,
+        )
+        started, first = time.monotonic(), self.step
+        for batch in loader:
+            loss = self._learn(batch)
+            self.step += 1
+            self.ema.update(self.network, self.step)
+            validated = None
+            if self._validation is not None and (
+                self.step % recipe.validate_steps == 0 or self.step == recipe.schedule.steps
+            ):
+                validated = pck(
+                    self.ema.network,
+                    self._validation.photos[:_VALIDATION_PHOTOS],
+                    self._data.skeleton,
+                    recipe.schedule.sizes[-1][1],
+                    PoseNano.stride,
+                )
+                _LOG.info("step %d: PCK@0.2 from the maps %.3f", self.step, validated)
+            if self.step % 20 == 0 or validated is not None:
+                speed = (self.step - first) * recipe.schedule.batch / (time.monotonic() - started)
+                self._log(loss, speed, validated)
+            if self.step % recipe.checkpoint_steps == 0 or self.step == recipe.schedule.steps:
+                self.save()
+            yield self.step, loss
+
+    def save(self) -> None:
+        """Write the checkpoint of the present step."""
+        state = {
+            "step": self.step,
+            "recipe": self._recipe.model_dump_json(),
+            "parts": list(self._data.skeleton.parts),
+            "limbs": [list(limb) for limb in self._data.skeleton.limbs],
+            "network": self.network.state_dict(),
+            "ema": self.ema.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        save_checkpoint(self._folder / CHECKPOINT, state)
+
+    def _learn(self, batch: Batch) -> float:
+        schedule = self._recipe.schedule
+        self.network.train()
+        pixels, *targets = batch
+        rate = rate_at(self.step, schedule)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bf16):
+            stages = self.network(pixels.float().contiguous(memory_format=torch.channels_last))
+        loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip_gradient)
+        self.optimiser.step()
+        value = float(loss.detach())
+        if value != value:
+            raise ConfigError(f"the loss is not a number at step {self.step}", hint="lower schedule.learning_rate")
+        return value
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        saved = Recipe.model_validate_json(state["recipe"])
+        if saved.network != self._recipe.network:
+            raise ConfigError(
+                f"{self._folder} holds a run of another network", hint="choose another --run folder for this recipe"
+            )
+        if saved != self._recipe:
+            _LOG.warning("the recipe has changed since the checkpoint; training goes on with the new one")
+        self.network.load_state_dict(state["network"])
+        self.ema.network.load_state_dict(state["ema"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = int(state["step"])
+        _LOG.info("continuing at step %d", self.step)
+
+    def _log(self, loss: float, speed: float, validated: float | None) -> None:
+        path = self._folder / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(("step", "loss", "learning_rate", "samples_per_s", "pck"))
+            rate = rate_at(self.step, self._recipe.schedule)
+            pck_text = "" if validated is None else f"{validated:.4f}"
+            writer.writerow((self.step, f"{loss:.6f}", f"{rate:.6g}", f"{speed:.1f}", pck_text))
+
+
+def build_network(recipe: Recipe, parts: tuple[str, ...], limbs: tuple[tuple[int, int], ...]) -> PoseNano:
+    """Return the recipe's network with fresh weights."""
+    return PoseNano(len(parts), len(limbs), trunk_blocks=recipe.network.trunk_blocks, width=recipe.network.width)
+
+
+def _freeze(network: PoseNano, blocks: int) -> None:
+    if blocks:
+        for module in list(network.trunk)[: 2 + 4 * blocks]:  # the stem and its ReLU, then four modules a block
+            module.requires_grad_(False)
+
+
+def _optimiser(network: PoseNano, recipe: Recipe) -> torch.optim.AdamW:
+    groups = []
+    for in_trunk in (True, False):
+        for decays in (True, False):
+            chosen = [
+                parameter
+                for name, parameter in network.named_parameters()
+                if parameter.requires_grad
+                and name.startswith("trunk.") == in_trunk
+                and (parameter.ndim >= 2) == decays  # biases and normalisation are not shrunk
+            ]
+            groups.append(
+                {
+                    "params": chosen,
+                    "share": recipe.schedule.trunk_rate if in_trunk else 1.0,
+                    "weight_decay": recipe.schedule.weight_decay if decays else 0.0,
+                }
+            )
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.schedule.learning_rate)
+
+
+def _quiet_worker(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,156 @@
+"""Recipe: one readable TOML file that says everything a training run does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trt_pose_app.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataRecipe(_Table):
+    """Where photos and annotations lie. Relative paths start at the working directory."""
+
+    images: Path = Field(description="folder of the training photos")
+    annotations: Path = Field(description="their annotation file, COCO keypoint format")
+    validation_images: Path | None = Field(None, description="folder of photos that are never trained on")
+    validation_annotations: Path | None = None
+    skeleton: str | None = Field(None, description="a built-in skeleton; without one the category's own is used")
+    category: str = Field("person", description="the annotated category to learn")
+    cache_gb: Annotated[float, Field(ge=0)] = Field(2.0, description="memory for decoded photos")
+    workers: Annotated[int, Field(ge=0)] = Field(
+        1, description="processes that prepare samples; 0: in the main process"
+    )
+
+
+class NetworkRecipe(_Table):
+    """The network and the pretrained trunk it starts from."""
+
+    trunk_blocks: Annotated[int, Field(ge=1, le=11)] = 8
+    width: Annotated[int, Field(ge=8)] = 128
+    trunk: Path | None = Field(None, description="ONNX file with a folded MobileNet v1 trunk to start from")
+    frozen_trunk_blocks: Annotated[int, Field(ge=0, le=11)] = Field(
+        0, description="first trunk blocks, with the stem, that keep their pretrained weights"
+    )
+
+
+class AugmentRecipe(_Table):
+    """How a training picture is put together."""
+
+    mosaic_two: Unit = Field(0.2, description="share of pictures made of two photos")
+    mosaic_four: Unit = Field(0.15, description="share of pictures made of four photos")
+    scale_min: Positive = Field(0.6, description="times the scale at which photo and picture cover the same area")
+    scale_max: Positive = 1.6
+    close_up: Unit = Field(0.1, description="share of photos that are enlarged around one keypoint")
+    close_up_scale_max: Positive = 3.0
+    rotation_deg: Annotated[float, Field(ge=0)] = Field(25.0, description="standard deviation")
+    rotation: Unit = Field(0.6, description="share of photos that are rotated")
+    shift: Unit = Field(0.15, description="largest shift, of the picture's side")
+    flip: Unit = 0.5
+    brightness: Unit = 0.4
+    contrast: Unit = 0.4
+    channel_gain: Unit = 0.2
+    grey: Unit = Field(0.1, description="share of grey pictures")
+    blur: Unit = 0.1
+    jpeg: Unit = 0.1
+    cutout: Unit = Field(0.25, description="share of pictures with a grey box over a part of them")
+
+
+class TargetRecipe(_Table):
+    """The maps to learn. Widths are standard deviations in cells of the output map."""
+
+    style: Literal["mean", "trt_pose"] = Field(
+        "mean", description="overlapping limbs: their mean, or trt_pose's sum and its window of the confidence maps"
+    )
+    cmap_sigma: Positive = 0.9
+    paf_sigma: Positive = 0.8
+    uncertain_weight: Unit = Field(1.0, description="loss weight of keypoints with visibility 1")
+
+
+class ScheduleRecipe(_Table):
+    """How long and how fast."""
+
+    steps: Count = 4000
+    batch: Count = 32
+    sizes: tuple[tuple[Unit, Count], ...] = Field(
+        ((0.0, 192), (0.7, 256)), description="(share of the steps done, picture side in pixels) in rising order"
+    )
+    learning_rate: Positive = 2e-3
+    trunk_rate: Annotated[float, Field(ge=0)] = Field(0.2, description="of the learning rate, for the pretrained trunk")
+    warm_up_steps: Annotated[int, Field(ge=0)] = 100
+    flat: Unit = Field(0.5, description="share of the steps before the cosine begins to fall")
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    clip_gradient: Positive = 5.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    foreground_weight: Annotated[float, Field(ge=0)] = Field(9.0, description="extra loss weight per unit of target")
+    bf16: bool = Field(True, description="mixed precision: convolutions in bfloat16")
+    threads: Count = 2
+    seed: int = 0
+
+
+class Recipe(_Table):
+    """A whole training run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    data: DataRecipe
+    network: NetworkRecipe = NetworkRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
+    targets: TargetRecipe = TargetRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+    checkpoint_steps: Count = Field(100, description="steps between checkpoints")
+    validate_steps: Count = Field(500, description="steps between validations")
+
+    def size_at(self, step: int) -> int:
+        """Return the side in pixels of the pictures of this step."""
+        share = step / self.schedule.steps
+        return [side for start, side in self.schedule.sizes if share >= start][-1]
+
+
+def read_recipe(path: Path, sets: Sequence[str] = ()) -> Recipe:
+    """Read a TOML recipe and lay ``table.field=value`` settings over it. Raises ConfigError with every mistake."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror}", hint="check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}", hint="correct the file") from error
+    for setting in sets:
+        _lay_over(data, setting)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
+        raise ConfigError(f"{path}: {'; '.join(mistakes)}", hint="docs/training.md describes every field") from error
+
+
+def _lay_over(data: dict[str, Any], setting: str) -> None:
+    name, equals, text = setting.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"--set {setting} is no setting", hint="write --set table.field=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word or path
+    *tables, field = name.split(".")
+    for table in tables:
+        data = data.setdefault(table, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"--set {setting}: {table} is no table", hint="docs/training.md lists the fields")
+    data[field] = value

@@ -1,0 +1,104 @@
+"""Samples: the endless, numbered stream of training pictures. Number n is the same picture in every process and run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from trt_pose_app.errors import ConfigError
+from trt_pose_app.training.augment import choose_count, compose
+from trt_pose_app.training.coco import KeypointData
+from trt_pose_app.training.photo import Photo
+from trt_pose_app.training.recipe import Recipe
+from trt_pose_app.training.targets import draw_targets
+
+_LOG = logging.getLogger(__name__)
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+class Samples(Dataset[tuple[torch.Tensor, ...]]):
+    """Sample (n, size) -> picture (3, size, size) uint8 BGR, cmap, paf and their loss weights.
+
+    All chance comes from (seed, n): resuming at sample n needs no saved random state, whatever the number of
+    workers. Each pass over the data is a new permutation. A photo that cannot be read is replaced by the next one
+    and counted in ``broken``.
+    """
+
+    def __init__(self, data: KeypointData, recipe: Recipe, stride: int) -> None:
+        self._photos, self._skeleton, self._recipe, self._stride = data.photos, data.skeleton, recipe, stride
+        self._cache: dict[int, NDArray[np.uint8]] = {}
+        self.broken: set[int] = set()
+        self._fill_cache()
+
+    def __len__(self) -> int:
+        return self._recipe.schedule.steps * self._recipe.schedule.batch
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+        number, size = key
+        recipe = self._recipe
+        rng = np.random.default_rng((recipe.schedule.seed, number))
+        epoch, place = divmod(number, len(self._photos))
+        indices = [int(np.random.default_rng((recipe.schedule.seed, 1, epoch)).permutation(len(self._photos))[place])]
+        indices += rng.integers(len(self._photos), size=choose_count(recipe.augment, rng) - 1).tolist()
+        picture, people = compose(
+            [self._readable(index) for index in indices], size, self._skeleton, recipe.augment, rng
+        )
+        targets = draw_targets(
+            people,
+            self._skeleton,
+            (size, size),
+            self._stride,
+            cmap_sigma=recipe.targets.cmap_sigma,
+            paf_sigma=recipe.targets.paf_sigma,
+            uncertain_weight=recipe.targets.uncertain_weight,
+            style=recipe.targets.style,
+        )
+        arrays = (targets.cmap, targets.paf, targets.cmap_weight, targets.paf_weight)
+        return (torch.from_numpy(picture.transpose(2, 0, 1).copy()), *(torch.from_numpy(a) for a in arrays))
+
+    def _readable(self, index: int) -> tuple[Photo, NDArray[np.uint8]]:
+        for candidate in range(index, index + len(self._photos)):
+            candidate %= len(self._photos)
+            image = self._cache.get(candidate)
+            if image is None and candidate not in self.broken:
+                image = cv2.imread(str(self._photos[candidate].path), cv2.IMREAD_COLOR)
+            if image is not None:
+                return self._photos[candidate], image
+            if candidate not in self.broken:
+                self.broken.add(candidate)
+                _LOG.warning("skipping %s: it cannot be decoded", self._photos[candidate].path)
+        raise ConfigError("no training photo can be read", hint="see `trt-pose train RECIPE --check`")
+
+    def _fill_cache(self) -> None:
+        left = self._recipe.data.cache_gb * 1e9
+        for index, photo in enumerate(self._photos):
+            left -= 3 * photo.width * photo.height
+            if left < 0:
+                return
+            image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
+            if image is None:
+                self.broken.add(index)
+                _LOG.warning("skipping %s: it cannot be decoded", photo.path)
+            else:
+                self._cache[index] = image
+
+
+class BatchNumbers:
+    """The sample numbers and picture sizes of each batch, from step ``first`` to the end of the recipe."""
+
+    def __init__(self, recipe: Recipe, first: int) -> None:
+        self._recipe, self._first = recipe, first
+
+    def __len__(self) -> int:
+        return self._recipe.schedule.steps - self._first
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        batch = self._recipe.schedule.batch
+        for step in range(self._first, self._recipe.schedule.steps):
+            yield [(step * batch + i, self._recipe.size_at(step)) for i in range(batch)]

@@ -1,0 +1,66 @@
+"""An early look at a network in training: PCK on held-out photos, straight from the confidence maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trt_pose_app.geometry import Geometry
+from trt_pose_app.skeleton import Skeleton
+from trt_pose_app.training.augment import FILL
+from trt_pose_app.training.photo import Photo
+
+Pixels = NDArray[np.uint8]
+
+
+def letterboxed(photo: Photo, size: int) -> tuple[Pixels, Geometry] | None:
+    """Return the photo as the run time lays it into a square input, or None if it cannot be decoded."""
+    image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
+    if image is None:
+        return None
+    geometry = Geometry.letterbox((image.shape[1], image.shape[0]), (size, size))
+    return (
+        cv2.warpAffine(image, geometry.matrix, (size, size), borderValue=(FILL,) * 3),
+        geometry,
+    )
+
+
+@torch.no_grad()
+def pck(network: torch.nn.Module, photos: Sequence[Photo], skeleton: Skeleton, size: int, stride: int) -> float:
+    """Return the share of the main people's sure keypoints found within 0.2 of their torso.
+
+    The strongest cell inside the person's box counts: a measure of the maps alone, for comparing steps of one run.
+    The torso is shoulder to opposite hip; people without one are left out.
+    """
+    hits = total = 0
+    for photo in photos:
+        torso = torso_px(photo, skeleton)
+        if torso is None or (laid := letterboxed(photo, size)) is None:
+            continue
+        image, geometry = laid
+        cmap = network(torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float())[0][0].float().numpy()
+        sure = photo.visible[photo.main] == 2
+        x0, y0, x1, y1 = (geometry.to_input(photo.box[photo.main].reshape(2, 2)).ravel() / stride).astype(int)
+        view = cmap[:, max(y0 - 1, 0) : y1 + 2, max(x0 - 1, 0) : x1 + 2]
+        row, column = np.divmod(view.reshape(len(cmap), -1).argmax(axis=1), view.shape[2])
+        cell = np.stack((column + max(x0 - 1, 0), row + max(y0 - 1, 0)), axis=1)
+        found = geometry.to_frame((cell + 0.5) * stride - 0.5)
+        distance = np.linalg.norm(found - photo.xy[photo.main], axis=1)
+        hits += int((distance[sure] <= 0.2 * torso).sum())
+        total += int(sure.sum())
+    return hits / max(total, 1)
+
+
+def torso_px(photo: Photo, skeleton: Skeleton) -> float | None:
+    """Return left shoulder to right hip of the main person, or the other diagonal, or None where neither is known."""
+    if photo.main < 0:
+        return None
+    index = {name: i for i, name in enumerate(skeleton.parts)}
+    for shoulder, hip in (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip")):
+        if shoulder in index and hip in index and photo.visible[photo.main, [index[shoulder], index[hip]]].all():
+            return float(np.linalg.norm(photo.xy[photo.main, index[shoulder]] - photo.xy[photo.main, index[hip]]))
+    return None
