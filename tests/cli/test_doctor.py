@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.networks import write_scripted_pose_network
 from tests.sinks.mqtt_rig import MOSQUITTO, Mosquitto, Subscriber, free_port, until
 from trt_pose_app.cli import cli
 from trt_pose_app.cli.trial import try_broker, try_model, try_source
@@ -108,6 +109,25 @@ def test_a_wrong_configuration_ends_it_at_once(environment: dict[str, str]) -> N
 
 
 class TestModel:
+    def test_one_that_is_here_passes(self, tmp_path: Path) -> None:
+        write_scripted_pose_network(tmp_path)
+        check = try_model(Config(model=ModelConfig(name="scripted")), [tmp_path])
+        assert check.status == "pass"
+        assert check.detail.startswith("scripted@")
+
+    def test_another_that_is_here_is_offered(self, tmp_path: Path) -> None:
+        write_scripted_pose_network(tmp_path)
+        check = try_model(Config(model=ModelConfig(name="absent")), [tmp_path])
+        assert (check.status, check.fix) == ("warn", "trt-pose run SOURCE --model scripted")
+
+    def test_a_damaged_one_is_noticed(self, tmp_path: Path) -> None:
+        write_scripted_pose_network(tmp_path)
+        spec = tmp_path / "scripted.toml"
+        spec.write_text(spec.read_text().replace("[origin]", f'[origin]\nsha256 = "{"0" * 64}"'))
+        check = try_model(Config(model=ModelConfig(name="scripted")), [tmp_path])
+        assert check.status == "fail"
+        assert "sha256" in check.detail
+
     def test_without_any_model_it_fails(self, tmp_path: Path) -> None:
         check = try_model(Config(model=ModelConfig(name="absent")), [tmp_path])
         assert check.status == "fail"

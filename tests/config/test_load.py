@@ -172,7 +172,7 @@ def test_rules_between_fields_name_the_lines_involved(tmp_path: Path) -> None:
 
 
 def test_credentials_stay_out_of_mistakes(tmp_path: Path) -> None:
-    secret = "rtsp://user:hunter2@camera/live"
+    secret = "rtsp://user:hunter2 and@camera/live"
     file = written(tmp_path, f'[source]\nwidth = "{secret}"\n[log]\nlevel = "{secret}"\n[draw]\n"{secret}" = 1\n')
     env = {"TRT_POSE__DRAW__BOXES": secret}
     found = mistakes(file=file, env=env, sets=[secret, f"model.threads={secret}", f"{secret}=1"])

@@ -57,7 +57,7 @@ def test_shown_values_read_back() -> None:
 
 
 def test_shown_values_are_masked() -> None:
-    loaded = load_config(sets=["sinks=['mqtt://u:pw@host']", "source.uri=rtsp://u:pw@host/x"])
+    loaded = load_config(sets=["sinks=['mqtt://u:pw@host']", "source.uri=rtsp://u:pw and pw@host/x"])
     text = config_text(all_values(loaded.config))
     assert "pw" not in text
     assert 'uri = "rtsp://***@host/x"' in text

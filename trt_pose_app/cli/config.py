@@ -11,7 +11,7 @@ import click
 
 from trt_pose_app.config.field import fields
 from trt_pose_app.config.load import Loaded, examine_config, load_config
-from trt_pose_app.config.secret import mask_credentials
+from trt_pose_app.config.secret import masked
 from trt_pose_app.config.text import config_template, config_text
 from trt_pose_app.errors import ConfigError
 
@@ -50,12 +50,12 @@ def init(file: Path | None, force: bool, as_json: bool) -> None:
 def show(config_file: Path | None, sets: tuple[str, ...], origin: bool, as_json: bool) -> None:
     """Show the configuration in force, without credentials."""
     loaded = load_config(file=config_file, env=os.environ, sets=sets)
-    origins = {name: mask_credentials(text) for name, text in loaded.origins.items()}
+    origins = {name: masked(text) for name, text in loaded.origins.items()}
     if not as_json:
         values = {name: _value(loaded, name) for name in fields()}
         click.echo(config_text(values, origins if origin else None), nl=False)
         return
-    document: dict[str, Any] = {"config": _masked(loaded.config.model_dump(mode="json"))}
+    document: dict[str, Any] = {"config": masked(loaded.config.model_dump(mode="json"))}
     if origin:
         document["origins"] = origins
     click.echo(json.dumps(document, indent=2))
@@ -81,14 +81,6 @@ def _value(loaded: Loaded, name: str) -> Any:
     for part in name.split("."):
         value = getattr(value, part)
     return value
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_masked(inner) for inner in value]
-    return mask_credentials(value) if isinstance(value, str) else value
 
 
 def _write_whole(file: Path, text: str) -> None:

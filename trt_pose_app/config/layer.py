@@ -11,7 +11,7 @@ from typing import Any
 
 from trt_pose_app.config.field import fields, sections
 from trt_pose_app.config.mistake import Mistake, unknown
-from trt_pose_app.config.secret import mask_credentials
+from trt_pose_app.config.secret import mask_credentials, masked
 from trt_pose_app.config.toml_lines import line_of, toml_lines
 
 if sys.version_info >= (3, 11):
@@ -48,7 +48,7 @@ class Layer:
         elif name in sections():
             self.mistakes.append(Mistake(value.where, f"{name} is a section: name one of its fields"))
         else:
-            self.mistakes.append(Mistake(value.where, mask_credentials(unknown(name))))
+            self.mistakes.append(Mistake(value.where, unknown(masked(name))))
 
 
 def place(origin: str) -> str:
@@ -103,7 +103,7 @@ def from_sets(sets: Sequence[str]) -> Layer:
     """Take texts ``section.field=value``; a later one wins."""
     layer = Layer()
     broken = [text for text in sets if "=" not in text]
-    layer.mistakes.extend(Mistake("--set", f"{mask_credentials(text)}: write section.field=value") for text in broken)
+    layer.mistakes.extend(Mistake("--set", f"{masked(text)}: write section.field=value") for text in broken)
     pairs = (text.partition("=") for text in sets if "=" in text)
     given = _from_texts((name.strip(), text, "--set") for name, _, text in pairs)
     return Layer(given.values, layer.mistakes + given.mistakes)
@@ -142,7 +142,7 @@ def _parsed(name: str, text: str) -> Any:
 
 
 def _short(value: object) -> str:
-    text = mask_credentials(repr(value))
+    text = repr(masked(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -14,7 +14,7 @@ from trt_pose_app.config.field import fields
 from trt_pose_app.config.layer import Value, from_env, from_file, from_flags, from_sets
 from trt_pose_app.config.mistake import Mistake
 from trt_pose_app.config.schema import Config
-from trt_pose_app.config.secret import mask_credentials
+from trt_pose_app.config.secret import mask_credentials, masked
 from trt_pose_app.errors import ConfigError
 
 
@@ -94,7 +94,7 @@ def _mistake(detail: Mapping[str, Any], values: Mapping[str, Value]) -> Mistake:
     if detail["type"] not in ("value_error", "assertion_error"):
         allowed = field.allowed.removeprefix("a list of ") if index else field.allowed
         reason = f"must be {allowed} ({field.description})"
-    shown = mask_credentials(repr(detail["input"]))
+    shown = repr(masked(detail["input"]))
     shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
     return Mistake(where, f"{name}{index} = {shown}: {mask_credentials(reason)}")
 

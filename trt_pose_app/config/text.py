@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_pose_app.config.field import Field, fields, sections
-from trt_pose_app.config.secret import mask_credentials
+from trt_pose_app.config.secret import masked
 
 _HEAD = """\
 # Configuration of trt-pose. Every field is here with its meaning and default.
@@ -38,9 +38,9 @@ def config_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = N
         if section:
             lines += [("", ""), (f"[{section}]", "")]
         for field in _fields_of(section):
-            value = values[field.name]
+            value = masked(values[field.name])
             line = f"# {_key(field)} is not set" if value is None else f"{_key(field)} = {toml_value(value)}"
-            lines.append((mask_credentials(line), origins[field.name] if origins else ""))
+            lines.append((line, origins[field.name] if origins else ""))
     width = max(len(line) for line, origin in lines)
     return "".join(f"{line:{width}}  # {origin}\n" if origin else f"{line}\n" for line, origin in lines)
 
