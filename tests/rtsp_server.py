@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""An RTSP camera for tests: ``rtsp_server.py PORT [--user U --password P]``.
+"""An RTSP camera for tests: ``rtsp_server.py PORT [--user U --password P] [--width N] [--pattern NAME]``.
 
 Run by the system's Python, which has GStreamer. Serves rtsp://127.0.0.1:PORT/cam, H.264 at 25 fps; writes
 ``ready`` once it listens.
@@ -15,7 +15,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 PIPELINE = (
-    "( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height=240,framerate=25/1"
+    "( videotestsrc is-live=true pattern={pattern} ! video/x-raw,width={width},height=240,framerate=25/1"
     " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 threads=1"
     " ! rtph264pay name=pay0 pt=96 config-interval=1 )"
 )
@@ -27,12 +27,13 @@ def main() -> None:
     parser.add_argument("--user")
     parser.add_argument("--password")
     parser.add_argument("--width", default="320")
+    parser.add_argument("--pattern", default="ball")
     arguments = parser.parse_args()
 
     Gst.init(None)
     server = GstRtspServer.RTSPServer(address="127.0.0.1", service=arguments.port)
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(PIPELINE.format(width=arguments.width))
+    factory.set_launch(PIPELINE.format(width=arguments.width, pattern=arguments.pattern))
     factory.set_shared(True)
     if arguments.user:
         role = "viewer"

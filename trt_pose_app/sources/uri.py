@@ -39,8 +39,15 @@ class SourceUri:
 
 def redact(uri: str) -> str:
     """Return ``uri`` with user, password and secret parameters replaced by ``***``; other texts unchanged."""
-    # A whole URI is one word, even where a password holds an unescaped blank.
-    return mask_credentials(re.sub(r"\s", "%20", uri)) if _URI.match(uri) else uri
+    match = _URI.fullmatch(uri)
+    if match is None:
+        return uri
+    # The whole text is known to be one URI, so a password may hold anything unescaped, / and @ and blanks too.
+    rest = re.sub(r"\s", "%20", match[2])
+    user, at, place = rest.rpartition("@")
+    if at and (":" in user or not re.search(r"[/?#]", user)):
+        rest = f"***@{place}"
+    return mask_credentials(f"{match[1]}://{rest}")
 
 
 def parse(uri: str) -> SourceUri:
