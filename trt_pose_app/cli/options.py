@@ -58,7 +58,8 @@ def configure(options: dict[str, Any], **extra: tuple[str, object]) -> Config:
 
 
 def open_model(config: Config) -> tuple[Bundle, BottomUp]:
-    """Return the configured model's bundle and a ready estimator."""
+    """Return the configured model's bundle, its checksum verified, and a ready estimator."""
     bundle = find(config.model.name, spec=config.model.spec, search=default_search(os.environ))
+    bundle.verify()
     native = False if os.environ.get("TRT_POSE_NATIVE") == "0" else None
     return bundle, build(bundle, config.model, native=native)

@@ -64,7 +64,7 @@ def command(
     if as_json:
         click.echo(json.dumps(asdict(stats)))
     skipped = f", {stats.skipped} damaged ones skipped" if stats.skipped else ""
-    click.echo(f"{stats.frames} pictures, {stats.people} people, {stats.fps:.1f} pictures/s{skipped}", err=True)
+    click.echo(f"{stats.frames} pictures, {stats.people} people, {stats.seconds:.1f} s{skipped}", err=True)
     for error in pipeline.errors:
         click.secho(f"error: {error.message}", fg="red", err=True)
         click.echo(f"  hint: {error.hint}", err=True)

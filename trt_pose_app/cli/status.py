@@ -64,8 +64,9 @@ def status_line(stats: Stats, fps: float, people: float) -> str:
 
 def summary_lines(stats: Stats) -> Iterator[str]:
     """Yield the end-of-run summary: both rates side by side, stages, and what each sink got."""
-    yield f"{stats.frames} frames, {stats.people} people, {stats.seconds:.1f} s"
-    yield f"end to end {stats.fps:.1f} fps, engine alone {stats.engine_fps:.1f} fps"
+    yield f"{stats.frames} frame{'s' * (stats.frames != 1)}, {stats.people} people, {stats.seconds:.1f} s"
+    if stats.frames > 1:
+        yield f"end to end {stats.fps:.1f} fps, engine alone {stats.engine_fps:.1f} fps"
     if stats.dropped or stats.skipped:
         yield f"{stats.dropped} frames dropped by the live source, {stats.skipped} damaged frames skipped"
     for name, sink in stats.sinks.items():
