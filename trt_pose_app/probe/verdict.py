@@ -193,7 +193,7 @@ def _native(facts: Facts) -> list[Check]:
     parser = facts.imports.get("trt_pose_app._paf", _ABSENT)
     if parser.works:
         return [Check("parser", "native", "pass", "loaded")]
-    detail = "not built: the numpy parser takes over, some ten times slower" if parser.absent else str(parser.error)
+    detail = "not built: the slower numpy parser takes over" if parser.absent else str(parser.error)
     if facts.versions.get("trt-pose-app") is None:  # a checkout, used in place
         fix = "python setup.py build_ext --inplace"
     else:
