@@ -145,7 +145,7 @@ def test_nothing_acknowledged_is_lost_or_reordered_when_the_broker_restarts(tmp_
 
 
 def test_with_qos_0_a_restart_loses_what_was_under_way_and_the_rest_arrives_in_order(
-    broker: Mosquitto, sinks: Any
+    broker: Mosquitto, sinks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = sinks(broker.uri, live=False, qos=0)
     with Subscriber(broker) as subscriber:
@@ -161,6 +161,7 @@ def test_with_qos_0_a_restart_loses_what_was_under_way_and_the_rest_arrives_in_o
     assert frames == sorted(set(frames))
     assert frames[-500:] == list(range(500, 1000)), "all that was emitted after the restart"
     assert sink.reconnects == 1
+    assert "set mqtt.qos = 1" in caplog.text
 
 
 @pytest.mark.parametrize("live", [False, True])

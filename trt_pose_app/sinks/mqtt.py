@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,15 @@ import trt_pose_app
 from trt_pose_app.errors import ConfigError, SinkError
 from trt_pose_app.message import SCHEMA, RunInfo, encode, pose_message
 from trt_pose_app.sinks.mqtt_broker import find_broker
-from trt_pose_app.sinks.mqtt_link import BrokerLink, Retained
+from trt_pose_app.sinks.mqtt_client import Retained
+from trt_pose_app.sinks.mqtt_link import BrokerLink
 from trt_pose_app.sinks.mqtt_outbox import Outbox
 from trt_pose_app.types import Frame, Poses, Timings
 
 if TYPE_CHECKING:
     from trt_pose_app.config.schema import MqttConfig
+
+logger = logging.getLogger(__name__)
 
 INFO_SCHEMA = "trt-pose/info/1"
 
@@ -123,6 +127,12 @@ class MqttSink:
         lost = unsent + refused + self._outbox.dropped
         if lost:
             raise self._error(f"did not get {lost} of {lost + self._link.published} messages")
+        if self._qos == 0 and self._link.reconnects:
+            logger.warning(
+                "the connection to %s broke %d times: what was under way with QoS 0 is lost; set mqtt.qos = 1",
+                self._broker,
+                self._link.reconnects,
+            )
         if self._qos == 0 and self._link.published and not self._link.said_farewell:
             raise self._error("did not confirm the end of the run, so that the last messages may be lost")
 

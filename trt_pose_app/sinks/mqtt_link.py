@@ -17,16 +17,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import MQTTException, Properties  # type: ignore[attr-defined]
 from paho.mqtt.reasoncodes import ReasonCode
 
 from trt_pose_app.sinks.mqtt_broker import Broker
+from trt_pose_app.sinks.mqtt_client import Retained, new_client, pose_properties
 from trt_pose_app.sinks.mqtt_outbox import Outbox
 
 if TYPE_CHECKING:
@@ -36,15 +35,11 @@ logger = logging.getLogger(__name__)
 
 # Messages on the wire and not confirmed. mosquitto grants 20; the difference is for the retained ones.
 _WINDOW, _RESERVED = 16, 4
-_CONNECT_TIMEOUT_S = 5.0
 _TURN_S = 1.0
 # A broker that comes back is found within 4 s; one that refuses us is not asked as often.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_PAUSE_REFUSED_S = 0.5, 4.0, 30.0
 # After a shorter connection, pauses go on growing and complaints are not repeated.
 _STEADY_S = 10.0
-# What the kernel may hold unsent. Unlimited, it hides seconds of old poses from an outbox that keeps the newest.
-_UNSENT_BYTES = 32768
-
 # Refusals that time does not heal.
 _HINTS = {
     "Bad user name or password": "check the user name and mqtt.password_file",
@@ -55,14 +50,6 @@ _HINTS = {
 # What paho before 2.2 raises when the other side does not speak MQTT; later ones report it like a lost connection.
 # (Its version 2.0 has several classes of the name MQTTException; this is the one that it raises.)
 _GARBAGE = (MQTTException, ValueError, LookupError, TypeError, struct.error)
-
-
-@dataclass(frozen=True, slots=True)
-class Retained:
-    """A message that the broker keeps for those who come later. Always sent with QoS 1."""
-
-    topic: str
-    payload: str
 
 
 class BrokerLink:
@@ -95,15 +82,13 @@ class BrokerLink:
         self.said_farewell = False
         self._broker = broker
         self._qos = config.qos
-        self._keepalive_s = config.keepalive_s
         self._max_age_s = float(config.expiry_s) if live else None
         self._topic = topic
         self._outbox = outbox
         self._live = live
         self._greeting = greeting
         self._farewell = farewell
-        self._v5 = config.protocol == 5
-        self._properties = _pose_properties(config.expiry_s) if self._v5 else None
+        self._properties = pose_properties(config.expiry_s) if config.protocol == 5 else None
         self._in_flight: dict[int, bytes | None] = {}  # message id -> pose payload, or None for a retained one
         self._holding = False
         self._answered = False
@@ -119,28 +104,15 @@ class BrokerLink:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
-        self._client = self._new_client(client_id, will)
+        self._client = self._listen(new_client(broker, config, client_id, will))
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
-    def _new_client(self, client_id: str, will: Retained) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5 if self._v5 else MQTTProtocolVersion.MQTTv311,
-        )
-        client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.will_set(will.topic, will.payload, qos=1, retain=True)
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password)
-        if self._broker.tls is not None:
-            client.tls_set_context(self._broker.tls)
-        client.on_socket_open = _tune
+    def _listen(self, client: Client) -> Client:
         # With this set, publish() queues and this thread's loop writes.
         client.on_socket_register_write = lambda *_: None
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
-        client.connect_async(self._broker.host, self._broker.port, self._keepalive_s)
         return client
 
     def start(self) -> None:
@@ -338,8 +310,8 @@ class BrokerLink:
             else:
                 self._complain("connection lost", "")
         elif not self._answered:
-            self.failures["connect: closed"] += 1
-            self._complain("it hung up", "check the port, and whether it wants mqtts:// or a client certificate")
+            self.failures["connect: no answer"] += 1
+            self._complain("no answer", "check the port, and whether it wants mqtts:// or a client certificate")
         self._schedule()
 
     def _on_publish(
@@ -380,20 +352,6 @@ class BrokerLink:
         sock: Any = self._client.socket()
         if sock is not None:
             sock.close()
-
-
-def _pose_properties(expiry_s: int) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.ContentType = "application/json"
-    properties.MessageExpiryInterval = expiry_s
-    return properties
-
-
-def _tune(_client: Client, _data: Any, sock: Any) -> None:
-    # Nagle and delayed acknowledgements together cost up to 40 ms when status and poses share a connection.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
 def _reason(error: OSError) -> str:
