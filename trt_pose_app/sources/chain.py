@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from types import TracebackType
-
-from typing_extensions import Self
 
 from trt_pose_app.errors import ConfigError
+from trt_pose_app.sources.iteration import FrameIteration
 from trt_pose_app.sources.protocol import Source, SourceInfo
 from trt_pose_app.types import Frame
 
 
-class ChainSource:
+class ChainSource(FrameIteration):
     """Reads each of ``sources`` to its end; frames are numbered through.
 
     Raises ConfigError for a live source, which never ends, and what the sources raise.
@@ -49,19 +47,7 @@ class ChainSource:
             self._current = next(self._rest, None)
         return None
 
-    def __iter__(self) -> Iterator[Frame]:
-        while (frame := self.read(10.0)) is not None:
-            yield frame
-
     def close(self) -> None:
         """Close all sources. Idempotent."""
         for source in self._sources:
             source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

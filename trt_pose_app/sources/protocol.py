@@ -37,9 +37,14 @@ class Source(Protocol):
     Iterating reads to the end and sits out timeouts.
     """
 
-    info: SourceInfo
-    dropped: int
-    skipped: int
+    @property
+    def info(self) -> SourceInfo: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def skipped(self) -> int: ...
 
     def read(self, timeout_s: float) -> Frame | None: ...
 

@@ -10,7 +10,7 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.errors import ConfigError, DependencyError, SourceTimeoutError
 from trt_pose_app.sources.iteration import FrameIteration
 from trt_pose_app.sources.protocol import SourceInfo
 from trt_pose_app.types import Frame
@@ -55,14 +55,14 @@ class SyntheticSource(FrameIteration):
         rng = np.random.default_rng(values["seed"])
         self._people = rng.uniform(size=(values["n"], 6))
         self._colours = rng.integers(96, 256, size=(values["n"], 3))
-        self._background = rng.integers(0, 64, size=(values["height"], values["width"], 3), dtype=np.uint8)
+        shade = np.linspace(16, 64, values["height"]).astype(np.uint8)
+        self._background = np.broadcast_to(shade[:, None, None], (values["height"], values["width"], 3))
         self._index = 0
         self._start_s: float | None = None
         self._closed = Event()
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Return the next frame, live: the newest one once it is due, however long that takes; None at the end."""
-        del timeout_s  # a frame is due within 1/fps
+        """Return the next frame, or None at the end. Live: the newest one, or SourceTimeoutError before it is due."""
         if self._live and not self._closed.is_set():
             now_s = time.monotonic()
             if self._start_s is None:
@@ -72,7 +72,12 @@ class SyntheticSource(FrameIteration):
                 due = min(due, self._frames - 1)
             self.dropped += max(0, due - self._index)
             self._index = max(self._index, due)
-            self._closed.wait(max(0.0, self._start_s + self._index / self._fps - now_s))
+            wait_s = self._start_s + self._index / self._fps - now_s
+            self._closed.wait(max(0.0, min(wait_s, timeout_s)))
+            if wait_s > timeout_s and not self._closed.is_set():
+                raise SourceTimeoutError(
+                    f"no frame from {self.info.name} within {timeout_s:g} s", hint="it comes at the rate that fps= says"
+                )
         if self._closed.is_set() or (self._frames and self._index >= self._frames):
             return None
         captured_s = time.monotonic()
@@ -92,8 +97,9 @@ class SyntheticSource(FrameIteration):
         height_px = self.info.height * (0.35 + 0.4 * size)
         # Each walks to and fro across the picture: a triangle wave stays inside and never jumps.
         place = np.abs((x + phase + index / self._fps * (0.05 + 0.1 * speed)) % 2 - 1)
-        head_x = self.info.width * (0.12 + 0.76 * place)
-        head_y = (self.info.height - height_px) * (0.1 + 0.6 * y) + 0.02 * height_px * bounce * swing
+        margin_px = np.minimum(0.3 * height_px, self.info.width / 2)  # an arm's length
+        head_x = margin_px + (self.info.width - 2 * margin_px - 1) * place
+        head_y = 0.14 * height_px + (self.info.height - 1.14 * height_px) * y + 0.02 * height_px * bounce * swing
         zero = np.zeros_like(swing)
         arm, leg = 0.14 * swing, 0.12 * swing
         offsets = [
