@@ -81,7 +81,7 @@ class Geometry:
         shift = map_offset * stride - map_offset
         cell_to_input = np.array([[stride, 0, shift], [0, stride, shift]])
         inverse = invert(self.matrix)
-        result = inverse[:, :2] @ cell_to_input
+        result: NDArray[np.float64] = inverse[:, :2] @ cell_to_input
         result[:, 2] += inverse[:, 2]
         return result
 

@@ -31,7 +31,7 @@ class Histogram:
         for position, count in enumerate(self._counts):
             seen += count
             if count and seen >= rank:
-                return _LOWEST_MS * _RATIO ** (position + 0.5)
+                return float(_LOWEST_MS * _RATIO ** (position + 0.5))
         return math.nan
 
     def summary(self) -> Mapping[str, float]:
