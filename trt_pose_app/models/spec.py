@@ -83,7 +83,7 @@ class DecodeSpec(_Table):
     peak_threshold: Unit = 0.1
     limb_threshold: Unit = 0.05
     limb_success_ratio: Unit = 0.8
-    limb_samples: Annotated[int, Field(ge=2, le=64)] = 10
+    limb_samples: Annotated[int, Field(ge=2, le=64)] = 7
     max_peaks: Annotated[int, Field(ge=1, le=256)] = 64
     max_people: Annotated[int, Field(ge=1, le=256)] = 100
     min_keypoints: Positive = 3
