@@ -240,13 +240,35 @@ def test_close_from_another_thread_ends_a_blocked_emit(sinks: Any) -> None:
     sink.emit(*result(0))
     blocked = threading.Thread(target=sink.emit, args=result(1))
     blocked.start()
-    sink._link.close(0.1)
-    blocked.join(1)
-    assert not blocked.is_alive()
+    until(lambda: sink._emitting)
+    start_s = time.monotonic()
     with pytest.raises(SinkError, match="did not get 2 of 2 messages"):
         sink.close()
+    assert time.monotonic() - start_s < 4
+    blocked.join(1)
+    assert not blocked.is_alive()
     with pytest.raises(SinkError, match="closed"):
         sink.emit(*result(2))
+
+
+def test_a_second_close_ends_a_first_one_that_waits_for_the_broker(sinks: Any) -> None:
+    sink = sinks(f"mqtt://127.0.0.1:{free_port()}", live=False)
+    sink.emit(*result(0))
+    errors: list[str] = []
+
+    def close() -> None:
+        try:
+            sink.close()
+        except SinkError as error:
+            errors.append(str(error))
+
+    waiting = threading.Thread(target=close)
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive(), "a file's messages are worth a wait"
+    sink.close()
+    waiting.join(2)
+    assert "did not get 1 of 1 messages" in errors[0]
 
 
 def test_many_sinks_in_turn_leave_no_thread_and_no_file_open(broker: Mosquitto) -> None:

@@ -47,6 +47,7 @@ class MqttSink:
         self._qos = config.qos
         self._outbox = Outbox(config.outbox, drop_oldest=run.live)
         self._closed = False
+        self._emitting = False
         device = f"{config.topic_prefix}/{run.device}"
         camera = f"{device}/{run.camera}"
         self._link = BrokerLink(
@@ -109,18 +110,24 @@ class MqttSink:
             self._outbox.skip()
             return
         message = encode(pose_message(self._run, frame, poses, timings))
-        self._outbox.put(message.encode())
+        self._emitting = True
+        try:
+            self._outbox.put(message.encode())
+        finally:
+            self._emitting = False
         self._link.wake()
 
     def close(self) -> None:
         """Deliver what waits (2 s at most if live, else 10 s) and leave the status ``stopped``.
 
+        Called while an ``emit`` waits, or a second time while the first call does, it is an interruption and is brief.
         Raises SinkError, for a file, if messages were lost.
         """
         if self._closed:
+            self._link.hurry()
             return
         self._closed = True
-        self._link.close(_DRAIN_LIVE_S if self._run.live else _DRAIN_FILE_S)
+        self._link.close(_DRAIN_LIVE_S if self._run.live or self._emitting else _DRAIN_FILE_S)
         unsent, refused = self._link.unsent, self._link.refused
         if self._run.live:
             return

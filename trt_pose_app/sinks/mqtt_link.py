@@ -140,6 +140,11 @@ class BrokerLink:
             self._wake_reader.close()
             self._wake_writer.close()
 
+    def hurry(self) -> None:
+        """End a ``close`` that another thread waits in."""
+        self._deadline_s = time.monotonic()
+        self.wake()
+
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
