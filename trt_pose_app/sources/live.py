@@ -199,8 +199,8 @@ class LiveSource(FrameIteration):
             self._captured += 1
             if not self._streaming:
                 self._streaming = True
-                if self.state == "lost":
-                    self.reconnects += self._captured > 1
+                if self.state == "lost" and self._captured > 1:  # not when it was merely absent at first
+                    self.reconnects += 1
                 self.state = "streaming"
                 self.last_error, self._advice = None, _ADVICE
                 log.info("%s is streaming", self.info.name)
