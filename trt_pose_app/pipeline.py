@@ -40,7 +40,8 @@ class Captured:
 class Stats:
     """A run so far. ``fps`` counts whole frames a second, ``engine_fps`` what the network alone could do.
 
-    ``stages`` has p50, p95, p99 and mean in ms per stage; ``sinks`` has emitted, dropped and error per sink.
+    ``stages`` has p50, p95, p99 and mean in ms per stage; ``sinks`` has emitted, dropped and error per sink, and what
+    a sink counts itself.
     """
 
     frames: int
@@ -129,10 +130,7 @@ class Pipeline:
             skipped=self._source.skipped,
             source_state=getattr(self._source, "state", "reading"),
             stages={stage: histogram.summary() for stage, histogram in self._histograms.items()},
-            sinks={
-                w.name: {"emitted": w.emitted, "dropped": w.dropped, "error": str(w.error) if w.error else None}
-                for w in self._workers
-            },
+            sinks={worker.name: worker.stats for worker in self._workers},
         )
 
     @property

@@ -34,7 +34,6 @@ from trt_pose_app.types import Timings
         ("null://", "null"),
         ("mqtt://127.0.0.1:1883", "mqtt"),
         ("mqtts://user:secret@broker", "mqtt"),
-        ("mqtt+ws://broker:9001", "mqtt"),
     ],
 )
 def test_what_an_address_stands_for(uri: str, kind: str):

@@ -20,7 +20,7 @@ from trt_pose_app.estimators import BottomUp
 from trt_pose_app.message import RunInfo, boot_id
 from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.pipeline import Pipeline
-from trt_pose_app.sinks import open_sink
+from trt_pose_app.sinks import check_sinks, open_sink
 from trt_pose_app.sinks.protocol import Sink
 from trt_pose_app.sources import open_source
 from trt_pose_app.sources.protocol import Source
@@ -56,6 +56,7 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
         raise ConfigError("no source given", hint="trt-pose run SOURCE [SINK ...], or set source.uri in --config")
     if as_json and "-" in config.sinks:
         raise ConfigError("--json and the sink - both write to stdout", hint="send the JSON lines to a file")
+    check_sinks(config.sinks)  # before the model takes its seconds to load
     # From here on SIGTERM and Ctrl-C end the run in order, also while the model is still loading.
     stopper = _Stopper()
     bundle, estimator = open_model(config)

@@ -59,6 +59,7 @@ def status_line(stats: Stats, fps: float, people: float) -> str:
     ]
     if stats.skipped:
         parts.append(f"{stats.skipped} damaged")
+    parts += [f"{name} offline" for name, sink in stats.sinks.items() if sink.get("connected") is False]
     return "  |  ".join(parts)
 
 

@@ -25,7 +25,7 @@ out.mp4, out.mkv       annotated video
 out.jpg, out.png       the newest annotated picture
 pictures/              one annotated picture per frame in a folder
 out/frame-%06d.jpg     the same with names of one's own
-mqtt://host[:port]     pose messages to a broker; mqtts:// with TLS, mqtt+ws:// through a web socket
+mqtt://host[:port]     pose messages to a broker; mqtts:// with TLS
 display://[title]      a window
 null://                nothing"""
 
@@ -36,9 +36,6 @@ _SCHEMES: dict[str, Kind] = {
     "display": "display",
     "mqtt": "mqtt",
     "mqtts": "mqtt",
-    "mqtt+ws": "mqtt",
-    "mqtts+ws": "mqtt",
-    "mqtt+wss": "mqtt",
 }
 _SUFFIXES: dict[str, Kind] = {
     ".jsonl": "jsonl",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Mapping
 from threading import Condition, Thread
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 from trt_pose_app.errors import TrtPoseError
 from trt_pose_app.sinks.protocol import Sink, StopRun
@@ -40,6 +41,13 @@ class SinkWorker:
         self._deadline = float("inf")
         self._thread = Thread(target=self._work, name=f"sink {name}", daemon=True)
         self._thread.start()
+
+    @property
+    def stats(self) -> Mapping[str, Any]:
+        """What this sink got and lost, with the sink's own counters if it keeps any (``stats()``)."""
+        own = self._sink.stats() if hasattr(self._sink, "stats") else {}
+        dropped = self.dropped + own.get("dropped", 0)
+        return {"emitted": self.emitted, **own, "dropped": dropped, "error": str(self.error) if self.error else None}
 
     def put(self, frame: Frame, poses: Poses, timings: Timings) -> None:
         """Queue one result for the sink."""
