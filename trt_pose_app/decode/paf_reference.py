@@ -255,7 +255,8 @@ def middle_out(samples: int) -> Floats:
     """Return where along a limb to look, 0..1, the middle first: a wrong pair has no affinity there."""
     middle = (samples - 1) // 2
     order = [middle - i // 2 if i % 2 == 0 else middle + (i + 1) // 2 for i in range(samples)]
-    return np.array(order, np.float32) / np.float32(samples - 1)
+    steps: Floats = np.array(order, np.float32) / np.float32(samples - 1)
+    return steps
 
 
 def score_limb(
