@@ -31,7 +31,7 @@ EXTRAS = {
     # opencv-python 5 needs numpy 2; on a Jetson leave this extra out and use the board's OpenCV and onnxruntime.
     "cpu": ["onnxruntime>=1.16", "opencv-python-headless>=4.8"],
     "desktop": ["opencv-python>=4.8"],
-    "video": ["av>=12"],
+    "video": ["av>=14.2"],
     "eval": ["pycocotools>=2.0.7"],
     "train": ["onnx>=1.16", "opencv-python-headless>=4.8", "torch>=2.4", "torchvision>=0.19"],
 }

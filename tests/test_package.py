@@ -78,7 +78,7 @@ def test_the_wheel_installs_without_a_compiler_and_numpy_takes_over_with_one_war
         "import warnings; warnings.simplefilter('always')\n"
         "from trt_pose_app.decode.paf import PafDecoder, PafLayout\n"
         "from trt_pose_app.skeleton import COCO18\n"
-        "layout = PafLayout.of(COCO18)\n"
+        "layout = PafLayout(COCO18.limbs)\n"
         "PafDecoder(COCO18, layout); PafDecoder(COCO18, layout)\n"
     )
     warned = run(python, "-c", code)

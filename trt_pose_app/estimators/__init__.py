@@ -63,10 +63,9 @@ def build_paf_decoder(spec: ModelSpec, config: ModelConfig, *, native: bool | No
     skeleton = spec.build_skeleton()
     if spec.paf is None:
         raise ModelSpecError(f"{spec.name} has no [paf] table", hint="add it to the spec, see docs/models.md")
-    channels = spec.paf.limb_channels or tuple((2 * i, 2 * i + 1) for i in range(len(skeleton.limbs)))
     layout = PafLayout(
         limbs=skeleton.limbs,
-        limb_channels=channels,
+        limb_channels=spec.paf.limb_channels,
         component_order=spec.paf.component_order,
         background_channel=spec.paf.background_channel,
         stride=spec.paf.stride,
