@@ -107,15 +107,20 @@ def screenshot(screen: str) -> np.ndarray:
 
 def shown(screen: str) -> str:
     """Return the window's number once the frame and its people are to be seen on the screen."""
-    deadline_s = time.monotonic() + 20
+    start_s = remapped_s = time.monotonic()
     while True:
-        number = xdotool(screen, "search", "--name", "^front door$")
+        number = xdotool(screen, "search", "--name", "^front door$").split("\n")[-1]
         shot = screenshot(screen).astype(int)
         ground = np.count_nonzero(np.abs(shot - (200, 60, 20)).max(axis=2) < 4)
         orange = np.count_nonzero(shot[..., 2] - shot[..., 0] > 150)
         if number and ground > 0.6 * 400 * 300 and orange > 500:
-            return number.splitlines()[-1]
-        assert time.monotonic() < deadline_s, (number, ground, orange)
+            return number
+        assert time.monotonic() < start_s + 25, (number, ground, orange)
+        if number and time.monotonic() > remapped_s + 3:
+            # Where no window manager runs, Qt 5 now and then misses the one expose event of a new window and never
+            # paints it (plain cv2.imshow shows the same). Mapping it again sends another.
+            xdotool(screen, "windowunmap", "--sync", number, "windowmap", "--sync", number)
+            remapped_s = time.monotonic()
 
 
 @pytest.mark.parametrize("key", ["q", "Escape"])
