@@ -28,7 +28,7 @@ class PoseNano(nn.Module):
     stride = 8
     multiple_of = 32
 
-    def __init__(self, n_parts: int, n_limbs: int, *, trunk_blocks: int = 9, width: int = 128) -> None:
+    def __init__(self, n_parts: int, n_limbs: int, *, trunk_blocks: int = 8, width: int = 128) -> None:
         super().__init__()
         self.n_parts, self.n_limbs = n_parts, n_limbs
         n_maps = n_parts + 2 * n_limbs

@@ -43,7 +43,7 @@ class DataRecipe(_Table):
 class NetworkRecipe(_Table):
     """The network and the pretrained trunk it starts from."""
 
-    trunk_blocks: Annotated[int, Field(ge=1, le=11)] = 8
+    trunk_blocks: Annotated[int, Field(ge=4, le=11)] = 8
     width: Annotated[int, Field(ge=8)] = 128
     trunk: Path | None = Field(None, description="ONNX file with a folded MobileNet v1 trunk to start from")
     frozen_trunk_blocks: Annotated[int, Field(ge=0, le=11)] = Field(
