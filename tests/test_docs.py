@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -106,7 +107,7 @@ def check_words(words: list[str]) -> None:
         found = command.get_command(context, rest[0])
         assert found is not None, f"there is no verb {' '.join(words)}"
         command, rest = found, rest[1:]
-    parsed = command.make_context(words[0], [word for word in rest if word not in ("|", ">", "&")]).params
+    parsed = command.make_context(words[0], list(takewhile(lambda word: word not in "|>&", rest))).params
     load_config(sets=parsed.get("sets") or ())
 
 
