@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from trt_pose_app.errors import ConfigError, ModelNotFoundError, ModelSpecError
-from trt_pose_app.training.coco import KeypointData, read_coco
+from trt_pose_app.training.coco import TrainingData, read_training_data
 from trt_pose_app.training.recipe import Recipe
 
 torch = pytest.importorskip("torch", reason="training needs torch")
@@ -30,10 +30,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def data(tiny_recipe: Recipe) -> KeypointData:
-    return read_coco(
-        tiny_recipe.data.annotations, tiny_recipe.data.images, category="person", skeleton=tiny_recipe.data.skeleton
-    )
+def data(tiny_recipe: Recipe) -> TrainingData:
+    return read_training_data(tiny_recipe.data)
 
 
 def assert_same(one: Path, other: Path) -> None:
@@ -45,13 +43,13 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(tiny_recipe, data, tmp_path):
-    for _ in Training(tiny_recipe, data, data, tmp_path / "whole").steps():
+    for _ in Training(tiny_recipe, data, data.main, tmp_path / "whole").steps():
         pass
-    interrupted = Training(tiny_recipe, data, data, tmp_path / "parts")
+    interrupted = Training(tiny_recipe, data, data.main, tmp_path / "parts")
     for step, _ in interrupted.steps():
         if step == 3:
             break  # the checkpoint on disk is of step 2
-    resumed = Training(tiny_recipe, data, data, tmp_path / "parts")
+    resumed = Training(tiny_recipe, data, data.main, tmp_path / "parts")
     assert resumed.step == 2
     for _ in resumed.steps():
         pass
@@ -118,7 +116,7 @@ def test_a_broken_photo_is_skipped_and_counted(tiny_recipe, data, stick_people):
 
 def test_sample_numbers_walk_through_every_photo(tiny_recipe, data):
     samples = Samples(data, tiny_recipe, 8)
-    first, again, next_pass = samples[3, 64][0], samples[3, 64][0], samples[3 + len(data.photos), 64][0]
+    first, again, next_pass = samples[3, 64][0], samples[3, 64][0], samples[3 + len(data.main.photos), 64][0]
     assert torch.equal(first, again)
     assert not torch.equal(first, next_pass)
 

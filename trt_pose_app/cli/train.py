@@ -13,7 +13,7 @@ from trt_pose_app.cli.log import set_up_logging
 from trt_pose_app.errors import DependencyError
 
 if TYPE_CHECKING:
-    from trt_pose_app.training.coco import KeypointData
+    from trt_pose_app.training.coco import KeypointData, TrainingData
     from trt_pose_app.training.recipe import Recipe
 
 
@@ -33,21 +33,22 @@ def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check
         import torch  # noqa: F401  # the one place that explains a missing extra
     except ImportError as error:
         raise DependencyError("training needs torch", hint="pip install 'trt-pose-app[train]'") from error
-    from trt_pose_app.training.coco import read_coco
+    from trt_pose_app.training.coco import read_coco, read_training_data
     from trt_pose_app.training.recipe import read_recipe
 
     recipe = read_recipe(recipe_file, sets)
     folder = folder or Path("runs") / recipe.name
     source = recipe.data
-    data = read_coco(source.annotations, source.images, category=source.category, skeleton=source.skeleton)
+    data = read_training_data(source)
     if check:
         from trt_pose_app.training.check import unreadable
 
-        flaws = [*data.flaws, *unreadable(data.photos)]
-        for flaw in flaws:
-            click.echo(flaw)
-        people = sum(len(photo.xy) for photo in data.photos)
-        click.echo(f"{len(data.photos)} photos, {people} people, {len(flaws)} flaws", err=True)
+        for one in (data.main, *(more for more, _ in data.more)):
+            flaws = [*one.flaws, *unreadable(one.photos)]
+            for flaw in flaws:
+                click.echo(flaw)
+            people = sum(len(photo.xy) for photo in one.photos)
+            click.echo(f"{len(one.photos)} photos, {people} people, {len(flaws)} flaws", err=True)
         return
     if export:
         from trt_pose_app.training.export import export_onnx
@@ -63,7 +64,7 @@ def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check
     _train(recipe, data, validation, folder)
 
 
-def _train(recipe: Recipe, data: KeypointData, validation: KeypointData | None, folder: Path) -> None:
+def _train(recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -31,7 +31,7 @@ def compose(
         matrix, mirrored = _placement(photo, (x1 - x0, y1 - y0), recipe, rng)
         cv2.warpAffine(
             image, matrix, (x1 - x0, y1 - y0), dst=canvas[y0:y1, x0:x1],
-            flags=cv2.INTER_AREA if abs(np.linalg.det(matrix[:, :2])) < 0.5 else cv2.INTER_LINEAR,
+            flags=cv2.INTER_LINEAR,  # as the run time resizes
             borderMode=cv2.BORDER_CONSTANT, borderValue=(FILL,) * 3,
         )  # fmt: skip
         matrix[:, 2] += (x0, y0)
@@ -78,7 +78,10 @@ def _placement(
     scale = np.sqrt(tile[0] / photo.width * tile[1] / photo.height)
     scale *= np.exp(rng.uniform(np.log(recipe.scale_min), np.log(recipe.scale_max)))
     centre = np.array([photo.width - 1, photo.height - 1]) / 2
-    if len(photo.xy):
+    if rng.random() < recipe.wander:
+        centre = rng.uniform((0, 0), (photo.width, photo.height))
+        scale *= rng.uniform(1.0, recipe.close_up_scale_max)
+    elif len(photo.xy):
         person = int(rng.integers(len(photo.xy)))
         centre = (photo.box[person, :2] + photo.box[person, 2:]) / 2
         if rng.random() < recipe.close_up:

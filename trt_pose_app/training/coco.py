@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.skeleton import SKELETONS, Skeleton, flip_by_name
 from trt_pose_app.training.photo import Photo
+from trt_pose_app.training.recipe import DataRecipe
 
 _NECK_OF = ("left_shoulder", "right_shoulder")
 
@@ -26,6 +27,31 @@ class KeypointData:
     photos: tuple[Photo, ...]
     skeleton: Skeleton
     flaws: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The data set that every pass walks through, and further ones, each with its share of all photos shown."""
+
+    main: KeypointData
+    more: tuple[tuple[KeypointData, float], ...] = ()
+
+
+def read_training_data(recipe: DataRecipe) -> TrainingData:
+    """Read everything a recipe trains on. Raises ConfigError as ``read_coco`` does."""
+    main = read_coco(recipe.annotations, recipe.images, category=recipe.category, skeleton=recipe.skeleton)
+    more = []
+    for source in recipe.more:
+        data = read_coco(source.annotations, source.images, category=recipe.category, skeleton=recipe.skeleton)
+        if data.skeleton != main.skeleton:
+            raise ConfigError(
+                f"{source.annotations} has another skeleton than {recipe.annotations}",
+                hint="choose one for both with data.skeleton",
+            )
+        if source.people_only:
+            data = replace(data, photos=tuple(p for p in data.photos if len(p.xy) or len(p.ignore)))
+        more.append((data, source.share))
+    return TrainingData(main, tuple(more))
 
 
 def read_coco(annotations: Path, images: Path, *, category: str, skeleton: str | None = None) -> KeypointData:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.networks.nano import PoseNano
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
-from trt_pose_app.training.coco import KeypointData
+from trt_pose_app.training.coco import KeypointData, TrainingData
 from trt_pose_app.training.ema import Ema
 from trt_pose_app.training.loss import map_loss
 from trt_pose_app.training.pretrained import load_trunk
@@ -33,11 +33,11 @@ _VALIDATION_PHOTOS = 100
 class Training:
     """One run of a recipe in its folder, which holds ``last.pt`` and ``log.csv``; a run found there is continued."""
 
-    def __init__(self, recipe: Recipe, data: KeypointData, validation: KeypointData | None, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:
         self._recipe, self._data, self._validation, self._folder = recipe, data, validation, folder
         torch.set_num_threads(recipe.schedule.threads)
         torch.manual_seed(recipe.schedule.seed)
-        self.network = build_network(recipe, data.skeleton.parts, data.skeleton.limbs)
+        self.network = build_network(recipe, data.main.skeleton.parts, data.main.skeleton.limbs)
         checkpoint = folder / CHECKPOINT
         if recipe.network.trunk is not None and not checkpoint.is_file():
             load_trunk(self.network.trunk, recipe.network.trunk)
@@ -74,7 +74,7 @@ class Training:
                 validated = pck(
                     self.ema.network,
                     self._validation.photos[:_VALIDATION_PHOTOS],
-                    self._data.skeleton,
+                    self._data.main.skeleton,
                     recipe.schedule.sizes[-1][1],
                     PoseNano.stride,
                 )
@@ -91,8 +91,8 @@ class Training:
         state = {
             "step": self.step,
             "recipe": self._recipe.model_dump_json(),
-            "parts": list(self._data.skeleton.parts),
-            "limbs": [list(limb) for limb in self._data.skeleton.limbs],
+            "parts": list(self._data.main.skeleton.parts),
+            "limbs": [list(limb) for limb in self._data.main.skeleton.limbs],
             "network": self.network.state_dict(),
             "ema": self.ema.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),

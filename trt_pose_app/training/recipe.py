@@ -25,6 +25,15 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class MoreData(_Table):
+    """A further set of photos that is mixed in."""
+
+    images: Path
+    annotations: Path
+    share: Unit = Field(description="of all photos of the training pictures")
+    people_only: bool = Field(False, description="leave out its photos without any annotation")
+
+
 class DataRecipe(_Table):
     """Where photos and annotations lie. Relative paths start at the working directory."""
 
@@ -32,6 +41,7 @@ class DataRecipe(_Table):
     annotations: Path = Field(description="their annotation file, COCO keypoint format")
     validation_images: Path | None = Field(None, description="folder of photos that are never trained on")
     validation_annotations: Path | None = None
+    more: tuple[MoreData, ...] = ()
     skeleton: str | None = Field(None, description="a built-in skeleton; without one the category's own is used")
     category: str = Field("person", description="the annotated category to learn")
     cache_gb: Annotated[float, Field(ge=0)] = Field(2.0, description="memory for decoded photos")
@@ -60,6 +70,7 @@ class AugmentRecipe(_Table):
     scale_max: Positive = 1.6
     close_up: Unit = Field(0.1, description="share of photos that are enlarged around one keypoint")
     close_up_scale_max: Positive = 3.0
+    wander: Unit = Field(0.0, description="share of photos enlarged around any point, mostly background")
     rotation_deg: Annotated[float, Field(ge=0)] = Field(25.0, description="standard deviation")
     rotation: Unit = Field(0.6, description="share of photos that are rotated")
     shift: Unit = Field(0.15, description="largest shift, of the picture's side")

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.training.augment import choose_count, compose
-from trt_pose_app.training.coco import KeypointData
+from trt_pose_app.training.coco import TrainingData
 from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.recipe import Recipe
 from trt_pose_app.training.targets import draw_targets
@@ -26,12 +26,18 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
     """Sample (n, size) -> picture (3, size, size) uint8 BGR, cmap, paf and their loss weights.
 
     All chance comes from (seed, n): resuming at sample n needs no saved random state, whatever the number of
-    workers. Each pass over the data is a new permutation. A photo that cannot be read is replaced by the next one
-    and counted in ``broken``.
+    workers. Each pass over the main data is a new permutation, in which photos of further data take the places that
+    their shares give them. A photo that cannot be read is replaced by the next one and counted in ``broken``.
     """
 
-    def __init__(self, data: KeypointData, recipe: Recipe, stride: int) -> None:
-        self._photos, self._skeleton, self._recipe, self._stride = data.photos, data.skeleton, recipe, stride
+    def __init__(self, data: TrainingData, recipe: Recipe, stride: int) -> None:
+        self._skeleton, self._recipe, self._stride = data.main.skeleton, recipe, stride
+        self._photos = [*data.main.photos]
+        self._n_main = len(self._photos)
+        self._more: list[tuple[float, int, int]] = []  # share, first photo, number of photos
+        for more, share in data.more:
+            self._more.append((share, len(self._photos), len(more.photos)))
+            self._photos += more.photos
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self.broken: set[int] = set()
         self._fill_cache()
@@ -43,9 +49,10 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         number, size = key
         recipe = self._recipe
         rng = np.random.default_rng((recipe.schedule.seed, number))
-        epoch, place = divmod(number, len(self._photos))
-        indices = [int(np.random.default_rng((recipe.schedule.seed, 1, epoch)).permutation(len(self._photos))[place])]
-        indices += rng.integers(len(self._photos), size=choose_count(recipe.augment, rng) - 1).tolist()
+        epoch, place = divmod(number, self._n_main)
+        order = np.random.default_rng((recipe.schedule.seed, 1, epoch)).permutation(self._n_main)
+        others = rng.integers(self._n_main, size=choose_count(recipe.augment, rng) - 1)
+        indices = [self._exchanged(int(index), rng) for index in (order[place], *others)]
         picture, people = compose(
             [self._readable(index) for index in indices], size, self._skeleton, recipe.augment, rng
         )
@@ -61,6 +68,15 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         )
         arrays = (targets.cmap, targets.paf, targets.cmap_weight, targets.paf_weight)
         return (torch.from_numpy(picture.transpose(2, 0, 1).copy()), *(torch.from_numpy(a) for a in arrays))
+
+    def _exchanged(self, index: int, rng: np.random.Generator) -> int:
+        """Return ``index``, or in the shares of further data a photo of theirs."""
+        draw = rng.random()
+        for share, first, count in self._more:
+            if draw < share:
+                return first + int(rng.integers(count))
+            draw -= share
+        return index
 
     def _readable(self, index: int) -> tuple[Photo, NDArray[np.uint8]]:
         for candidate in range(index, index + len(self._photos)):
