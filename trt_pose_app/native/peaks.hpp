@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
 
@@ -14,80 +15,95 @@ namespace paf {
 
 constexpr int kBlock = 32;            // cells that one look dismisses together
 constexpr float kLeastPeak = 1e-30f;  // a score of 0 means missing, so zeros and denormals are never peaks
+constexpr float kHighest = std::numeric_limits<float>::max();
 
-// How a cell compares with its neighbours. NaN is neither higher nor equal.
+// Whether a cell has a higher neighbour, and an equal one. NaN is neither.
 struct Surroundings {
     bool higher = false, equal = false;
 };
 
 inline Surroundings look_around(const float* map, int height, int width, int y, int x) {
-    const float* at = map + static_cast<std::ptrdiff_t>(y) * width + x;
-    const float v = *at;
-    if (y > 0 && y < height - 1 && x > 0 && x < width - 1) {
-        const float *up = at - width, *down = at + width;
-        const bool higher = (up[-1] > v) | (up[0] > v) | (up[1] > v) | (at[-1] > v) | (at[1] > v) | (down[-1] > v) |
-                            (down[0] > v) | (down[1] > v);
-        const bool equal = (up[-1] == v) | (up[0] == v) | (up[1] == v) | (at[-1] == v) | (at[1] == v) |
-                           (down[-1] == v) | (down[0] == v) | (down[1] == v);
-        return {higher, equal};
-    }
     Surroundings result;
-    for (int dy = y > 0 ? -1 : 0; dy <= (y < height - 1 ? 1 : 0); ++dy)
-        for (int dx = x > 0 ? -1 : 0; dx <= (x < width - 1 ? 1 : 0); ++dx) {
-            const float n = at[static_cast<std::ptrdiff_t>(dy) * width + dx];
+    const float v = map[y * width + x];
+    for (int ny = std::max(y - 1, 0); ny <= std::min(y + 1, height - 1); ++ny)
+        for (int nx = std::max(x - 1, 0); nx <= std::min(x + 1, width - 1); ++nx) {
+            const float n = map[ny * width + nx];
             result.higher |= n > v;
-            result.equal |= (dy != 0 || dx != 0) && n == v;
+            result.equal |= (ny != y || nx != x) && n == v;
         }
     return result;
 }
 
-// Which of the four cells from `at` on, none in the map's outermost rows and columns, have no higher neighbour.
-inline Ints none_higher(const float* at, int width) {
+// The same for the four cells from `at` on, none of them in the map's outermost rows and columns.
+inline Ints have_higher(const float* at, int width) {
     const Floats v = load4(at);
     const float *up = at - width, *down = at + width;
-    const Ints higher = (load4(up - 1) > v) | (load4(up) > v) | (load4(up + 1) > v) | (load4(at - 1) > v) |
-                        (load4(at + 1) > v) | (load4(down - 1) > v) | (load4(down) > v) | (load4(down + 1) > v);
-    return ~higher;
+    return (load4(up - 1) > v) | (load4(up) > v) | (load4(up + 1) > v) | (load4(at - 1) > v) | (load4(at + 1) > v) |
+           (load4(down - 1) > v) | (load4(down) > v) | (load4(down + 1) > v);
 }
 
-// Walks the plateau that a cell belongs to. Returns its cell nearest the centroid, or -1 if the plateau has a higher
-// neighbour or was walked before.
+inline Ints have_equal(const float* at, int width) {
+    const Floats v = load4(at);
+    const float *up = at - width, *down = at + width;
+    return (load4(up - 1) == v) | (load4(up) == v) | (load4(up + 1) == v) | (load4(at - 1) == v) |
+           (load4(at + 1) == v) | (load4(down - 1) == v) | (load4(down) == v) | (load4(down + 1) == v);
+}
+
+// Walks the plateau that a cell belongs to, run by run. Returns its cell nearest the centroid, or -1 if the plateau has
+// a higher neighbour or was walked before.
 inline int plateau_centre(const float* map, int height, int width, int cell, Scratch& scratch) {
     if (scratch.visited.empty()) scratch.visited.assign(static_cast<std::size_t>(height) * width, 0);
-    std::uint8_t* visited = scratch.visited.data();
-    if (visited[cell]) return -1;
-    std::vector<Cell>& cells = scratch.plateau;
-    cells.assign(1, {cell / width, cell % width});
-    visited[cell] = 1;
+    if (scratch.visited[cell]) return -1;
+    std::vector<Run>&pending = scratch.pending, &runs = scratch.plateau;
+    pending.assign(1, {cell / width, cell % width, cell % width});
+    runs.clear();
     const float v = map[cell];
     bool highest = true;
-    double sum_x = 0, sum_y = 0;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-        const Cell at = cells[i];
-        sum_x += at.x;
-        sum_y += at.y;
-        const int top = std::max(at.y - 1, 0), bottom = std::min(at.y + 1, height - 1);
-        const int left = std::max(at.x - 1, 0), right = std::min(at.x + 1, width - 1);
-        for (int y = top; y <= bottom; ++y)
-            for (int x = left; x <= right; ++x) {
-                const int neighbour = y * width + x;
-                highest &= !(map[neighbour] > v);
-                if (visited[neighbour] || map[neighbour] != v) continue;
-                visited[neighbour] = 1;
-                cells.push_back({y, x});
+    double n = 0, sum_x = 0, sum_y = 0;
+    while (!pending.empty()) {
+        const int y = pending.back().y;
+        int left = pending.back().left, right = left;
+        pending.pop_back();
+        const float* row = map + y * width;
+        std::uint8_t* visited = scratch.visited.data() + y * width;
+        if (visited[left]) continue;  // a run is visited as a whole
+        while (left > 0 && row[left - 1] == v) --left;
+        while (right + 1 < width && row[right + 1] == v) ++right;
+        std::memset(visited + left, 1, static_cast<std::size_t>(right - left + 1));
+        runs.push_back({y, left, right});
+        const double length = right - left + 1;
+        n += length;
+        sum_x += 0.5 * length * (left + right);
+        sum_y += length * y;
+        const int before = std::max(left - 1, 0), after = std::min(right + 1, width - 1);
+        highest &= !(row[before] > v || row[after] > v);
+        for (const int ny : {y - 1, y + 1}) {
+            if (ny < 0 || ny >= height) continue;
+            const float* beside = map + ny * width;
+            const std::uint8_t* seen = scratch.visited.data() + ny * width;
+            bool in_run = false;
+            for (int x = before; x <= after; ++x) {
+                highest &= !(beside[x] > v);
+                const bool joins = beside[x] == v;
+                if (joins && !in_run && !seen[x]) pending.push_back({ny, x, x});
+                in_run = joins;
             }
+        }
     }
     if (!highest) return -1;
-    const double n = static_cast<double>(cells.size());
     double nearest = std::numeric_limits<double>::infinity();
     int centre = cell;
-    for (const Cell at : cells) {
-        const double dx = n * at.x - sum_x, dy = n * at.y - sum_y;
-        const double distance = dx * dx + dy * dy;
-        const int candidate = at.y * width + at.x;
-        if (distance < nearest || (distance == nearest && candidate < centre)) {
-            nearest = distance;
-            centre = candidate;
+    for (const Run& run : runs) {
+        const double low = std::floor(sum_x / n);
+        for (const double x : {std::min(std::max(low, double(run.left)), double(run.right)),
+                               std::min(std::max(low + 1, double(run.left)), double(run.right))}) {
+            const double dx = n * x - sum_x, dy = n * run.y - sum_y;
+            const double distance = dx * dx + dy * dy;
+            const int candidate = run.y * width + static_cast<int>(x);
+            if (distance < nearest || (distance == nearest && candidate < centre)) {
+                nearest = distance;
+                centre = candidate;
+            }
         }
     }
     return centre;
@@ -141,34 +157,41 @@ inline void find_peaks_of(const float* map, int height, int width, float thresho
     scratch.visited.clear();
     bool plateaus = false;
     threshold = std::max(threshold, kLeastPeak);
-    const auto consider = [&](int cell) {
-        const float v = map[cell];
-        if (!(v >= threshold && v <= std::numeric_limits<float>::max())) return;
-        const Surroundings around = look_around(map, height, width, cell / width, cell % width);
-        if (around.higher) return;
-        if (around.equal) {
+    const auto settle = [&](int cell, bool has_equal) {
+        if (has_equal) {
             cell = plateau_centre(map, height, width, cell, scratch);
             if (cell < 0) return;
             plateaus = true;
         }
-        found.push_back({0, 0, v, cell});
+        found.push_back({0, 0, map[cell], cell});
     };
-    const auto inner = [&](int cell) {  // four cells off the outermost rows and columns
-        const int x = cell % width, y = cell / width;
-        return x > 0 && x + 4 < width && y > 0 && y + 1 < height;
+    const auto consider = [&](int cell) {
+        if (!(map[cell] >= threshold && map[cell] <= kHighest)) return;
+        const Surroundings around = look_around(map, height, width, cell / width, cell % width);
+        if (!around.higher) settle(cell, around.equal);
     };
-    const Floats limit = all(threshold);
+    const Floats lowest = all(threshold), highest = all(kHighest);
     const int n_cells = height * width;
-    int start = 0;
+    int y = 0, row_start = 0, start = 0;
     for (; start + kBlock <= n_cells; start += kBlock) {
         Ints block{};
-        for (int i = 0; i < kBlock; i += 4) block |= load4(map + start + i) >= limit;
+        for (int i = 0; i < kBlock; i += 4) block |= load4(map + start + i) >= lowest;
         if (!any(block)) continue;
         for (int cell = start; cell < start + kBlock; cell += 4) {
-            const Ints above = load4(map + cell) >= limit;
+            const Floats four = load4(map + cell);
+            const Ints above = (four >= lowest) & (four <= highest);
             if (!any(above)) continue;
-            if (inner(cell) && !any(above & none_higher(map + cell, width))) continue;
-            for (int i = 0; i < 4; ++i) consider(cell + i);
+            for (; cell - row_start >= width; row_start += width) ++y;
+            const int x = cell - row_start;
+            if (x > 0 && x + 4 < width && y > 0 && y + 1 < height) {
+                const Ints maxima = above & ~have_higher(map + cell, width);
+                if (!any(maxima)) continue;
+                const Ints equal = have_equal(map + cell, width);
+                for (int i = 0; i < 4; ++i)
+                    if (maxima[i]) settle(cell + i, equal[i]);
+            } else {
+                for (int i = 0; i < 4; ++i) consider(cell + i);
+            }
         }
     }
     for (; start < n_cells; ++start) consider(start);

@@ -45,8 +45,9 @@ struct Plan {
     int parts() const { return static_cast<int>(part_channels.size()); }
 };
 
-struct Cell {
-    int y, x;
+// Neighbouring cells of a row, left to right.
+struct Run {
+    int y, left, right;
 };
 
 // A local maximum of a part's confidence map, in cells.
@@ -81,7 +82,7 @@ struct Scratch {
     std::vector<float> plane;           // a dense copy of a channel that does not lie dense
     std::vector<float> field;           // a limb's field, densely: x and y of a cell side by side
     std::vector<std::uint8_t> visited;  // cells of plateaus already seen
-    std::vector<Cell> plateau;
+    std::vector<Run> plateau, pending;  // the plateau that is walked, and what is left of it
     std::vector<Peak> found;        // of one part
     std::vector<float> strengths;   // for picking the strongest
     std::vector<Peak> peaks;        // of all parts, grouped by part
