@@ -29,39 +29,41 @@ def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check
     Ctrl-C or SIGTERM ends after the present step with a checkpoint; a kill loses the steps since the last one.
     """
     set_up_logging("info", "text")
-    try:
-        import torch  # noqa: F401  # the one place that explains a missing extra
-    except ImportError as error:
-        raise DependencyError("training needs torch", hint="pip install 'trt-pose-app[train]'") from error
     from trt_pose_app.training.coco import read_coco, read_training_data
     from trt_pose_app.training.recipe import read_recipe
 
     recipe = read_recipe(recipe_file, sets)
     folder = folder or Path("runs") / recipe.name
-    source = recipe.data
-    data = read_training_data(source)
     if check:
-        from trt_pose_app.training.check import unreadable
-
-        for one in (data.main, *(more for more, _ in data.more)):
-            flaws = [*one.flaws, *unreadable(one.photos)]
-            for flaw in flaws:
-                click.echo(flaw)
-            people = sum(len(photo.xy) for photo in one.photos)
-            click.echo(f"{len(one.photos)} photos, {people} people, {len(flaws)} flaws", err=True)
+        _check(read_training_data(recipe.data))
         return
+    try:
+        import torch  # noqa: F401  # the one place that explains a missing extra
+    except ImportError as error:
+        raise DependencyError("training needs torch", hint="pip install 'trt-pose-app[train]'") from error
     if export:
         from trt_pose_app.training.export import export_onnx
 
         export_onnx(folder, export)
         click.echo(export)
         return
-    validation = None
+    source, validation = recipe.data, None
     if source.validation_annotations and source.validation_images:
         validation = read_coco(
             source.validation_annotations, source.validation_images, category=source.category, skeleton=source.skeleton
         )
-    _train(recipe, data, validation, folder)
+    _train(recipe, read_training_data(source), validation, folder)
+
+
+def _check(data: TrainingData) -> None:
+    from trt_pose_app.training.check import unreadable
+
+    for one in (data.main, *(more for more, _ in data.more)):
+        flaws = [*one.flaws, *unreadable(one.photos)]
+        for flaw in flaws:
+            click.echo(flaw)
+        people = sum(len(photo.xy) for photo in one.photos)
+        click.echo(f"{len(one.photos)} photos, {people} people, {len(flaws)} flaws", err=True)
 
 
 def _train(recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:
