@@ -11,7 +11,8 @@ import pytest
 
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.skeleton import COCO18
-from trt_pose_app.training.coco import KeypointData, read_coco
+from trt_pose_app.training.coco import KeypointData, read_coco, read_training_data
+from trt_pose_app.training.recipe import DataRecipe
 
 
 def read(folder: Path, **options: Any) -> KeypointData:
@@ -97,6 +98,34 @@ def test_a_file_that_is_no_annotation_is_an_error(tmp_path, text):
         (tmp_path / "people.json").write_text(text)
     with pytest.raises(ConfigError):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(("people_only", "n_photos"), [(False, 6), (True, 5)])
+def test_further_sets_come_with_their_shares_and_if_asked_without_empty_photos(stick_people, people_only, n_photos):
+    edit(stick_people, lambda content: content["annotations"].pop())
+    source = {"images": stick_people / "photos", "annotations": stick_people / "people.json"}
+    recipe = DataRecipe.model_validate(
+        {**source, "skeleton": "coco18", "more": [{**source, "share": 0.25, "people_only": people_only}]}
+    )
+    data = read_training_data(recipe)
+    assert len(data.main.photos) == 6
+    assert [(len(more.photos), share) for more, share in data.more] == [(n_photos, 0.25)]
+
+
+def test_sets_of_different_skeletons_do_not_mix(stick_people):
+    content = json.loads((stick_people / "people.json").read_text())
+    content["categories"][0]["skeleton"].pop()
+    (stick_people / "other.json").write_text(json.dumps(content))
+    photos = stick_people / "photos"
+    recipe = DataRecipe.model_validate(
+        {
+            "images": photos,
+            "annotations": stick_people / "people.json",
+            "more": [{"images": photos, "annotations": stick_people / "other.json", "share": 0.5}],
+        }
+    )
+    with pytest.raises(ConfigError, match="another skeleton"):
+        read_training_data(recipe)
 
 
 @pytest.mark.shared

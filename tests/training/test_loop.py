@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trt_pose_app.errors import ConfigError, ModelNotFoundError, ModelSpecError
+from trt_pose_app.errors import ConfigError, DependencyError, ModelNotFoundError, ModelSpecError
 from trt_pose_app.training.coco import TrainingData, read_training_data
 from trt_pose_app.training.recipe import Recipe
 
@@ -121,6 +121,23 @@ def test_sample_numbers_walk_through_every_photo(tiny_recipe, data):
     assert not torch.equal(first, next_pass)
 
 
+def test_further_photos_take_their_share_of_the_places(tiny_recipe, data):
+    from trt_pose_app.training.photo import Photo
+
+    class Told(Samples):
+        def _readable(self, index: int) -> tuple[Photo, np.ndarray]:
+            seen.append(index)
+            return super()._readable(index)
+
+    seen: list[int] = []
+    both = TrainingData(data.main, ((data.main, 0.3), (data.main, 0.2)))
+    samples = Told(both, tiny_recipe, 8)
+    for number in range(400):
+        samples[number, 32]
+    shares = np.bincount(np.array(seen) // len(data.main.photos), minlength=3) / len(seen)
+    np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], atol=0.06)
+
+
 def test_an_export_computes_what_the_averaged_network_does(tiny_recipe, data, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     training = Training(tiny_recipe, data, None, tmp_path / "run")
@@ -170,3 +187,11 @@ def test_the_rate_warms_up_stays_and_falls_to_nothing(tiny_recipe):
     assert (rates[10:50] == 1).all()
     assert (np.diff(rates[51:]) < 0).all()
     assert rates[100] == pytest.approx(0)
+
+
+def test_a_gpu_that_is_not_there_is_told(tiny_recipe, data, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    recipe = tiny_recipe.model_copy(update={"schedule": tiny_recipe.schedule.model_copy(update={"device": "cuda"})})
+    with pytest.raises(DependencyError, match="no GPU"):
+        Training(recipe, data, None, tmp_path / "run")

@@ -13,7 +13,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from trt_pose_app.errors import ConfigError
+from trt_pose_app.errors import ConfigError, DependencyError
 from trt_pose_app.networks.nano import PoseNano
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
 from trt_pose_app.training.coco import KeypointData, TrainingData
@@ -35,6 +35,7 @@ class Training:
 
     def __init__(self, recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:
         self._recipe, self._data, self._validation, self._folder = recipe, data, validation, folder
+        self._device = _device(recipe.schedule.device)
         torch.set_num_threads(recipe.schedule.threads)
         torch.manual_seed(recipe.schedule.seed)
         self.network = build_network(recipe, data.main.skeleton.parts, data.main.skeleton.limbs)
@@ -42,7 +43,7 @@ class Training:
         if recipe.network.trunk is not None and not checkpoint.is_file():
             load_trunk(self.network.trunk, recipe.network.trunk)
         _freeze(self.network, recipe.network.frozen_trunk_blocks)
-        self.network.to(memory_format=torch.channels_last)
+        self.network.to(self._device, memory_format=torch.channels_last)
         self.optimiser = _optimiser(self.network, recipe)
         self.ema = Ema(self.network, recipe.schedule.ema)
         self.step = 0
@@ -61,6 +62,7 @@ class Training:
             num_workers=recipe.data.workers,
             worker_init_fn=_quiet_worker if recipe.data.workers else None,
             prefetch_factor=4 if recipe.data.workers else None,
+            pin_memory=self._device.type == "cuda",
         )
         started, first = time.monotonic(), self.step
         for batch in loader:
@@ -102,11 +104,11 @@ class Training:
     def _learn(self, batch: Batch) -> float:
         schedule = self._recipe.schedule
         self.network.train()
-        pixels, *targets = batch
+        pixels, *targets = (tensor.to(self._device, non_blocking=True) for tensor in batch)
         rate = rate_at(self.step, schedule)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
-        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bf16):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=schedule.bf16):
             stages = self.network(pixels.float().contiguous(memory_format=torch.channels_last))
         loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
         self.optimiser.zero_grad(set_to_none=True)
@@ -142,6 +144,14 @@ class Training:
             rate = rate_at(self.step, self._recipe.schedule)
             pck_text = "" if validated is None else f"{validated:.4f}"
             writer.writerow((self.step, f"{loss:.6f}", f"{rate:.6g}", f"{speed:.1f}", pck_text))
+
+
+def _device(name: str) -> torch.device:
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DependencyError("torch sees no GPU", hint="set schedule.device to auto or cpu")
+    return torch.device("cuda")
 
 
 def build_network(recipe: Recipe, parts: tuple[str, ...], limbs: tuple[tuple[int, int], ...]) -> PoseNano:

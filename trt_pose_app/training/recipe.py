@@ -112,7 +112,8 @@ class ScheduleRecipe(_Table):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
     foreground_weight: Annotated[float, Field(ge=0)] = Field(9.0, description="extra loss weight per unit of target")
     bf16: bool = Field(True, description="mixed precision: convolutions in bfloat16")
-    threads: Count = 2
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU where torch sees one")
+    threads: Count = Field(2, description="of the processor")
     seed: int = 0
 
 

@@ -37,12 +37,14 @@ def pck(network: torch.nn.Module, photos: Sequence[Photo], skeleton: Skeleton, s
     The torso is shoulder to opposite hip; people without one are left out.
     """
     hits = total = 0
+    device = next(network.parameters()).device
     for photo in photos:
         torso = torso_px(photo, skeleton)
         if torso is None or (laid := letterboxed(photo, size)) is None:
             continue
         image, geometry = laid
-        cmap = network(torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float())[0][0].float().numpy()
+        pixels = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float().to(device)
+        cmap = network(pixels)[0][0].float().cpu().numpy()
         sure = photo.visible[photo.main] == 2
         x0, y0, x1, y1 = (geometry.to_input(photo.box[photo.main].reshape(2, 2)).ravel() / stride).astype(int)
         view = cmap[:, max(y0 - 1, 0) : y1 + 2, max(x0 - 1, 0) : x1 + 2]
