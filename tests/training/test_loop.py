@@ -56,6 +56,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tiny_recipe, data, tmp_
     assert_same(tmp_path / "whole", tmp_path / "parts")
     with (tmp_path / "whole/log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["4"]
+    assert (tmp_path / "whole/step-000004.jpg").stat().st_size > 1000
 
 
 @pytest.mark.slow

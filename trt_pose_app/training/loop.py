@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from trt_pose_app.errors import ConfigError, DependencyError
 from trt_pose_app.networks.nano import PoseNano
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
 from trt_pose_app.training.coco import KeypointData, TrainingData
+from trt_pose_app.training.contact_sheet import contact_sheet
 from trt_pose_app.training.ema import Ema
 from trt_pose_app.training.loss import map_loss
+from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.pretrained import load_trunk
 from trt_pose_app.training.rate import rate_at
 from trt_pose_app.training.recipe import Recipe
@@ -28,10 +30,12 @@ from trt_pose_app.training.validate import pck
 _LOG = logging.getLogger(__name__)
 CHECKPOINT = "last.pt"
 _VALIDATION_PHOTOS = 100
+_SHEET_PHOTOS = 8
 
 
 class Training:
-    """One run of a recipe in its folder, which holds ``last.pt`` and ``log.csv``; a run found there is continued."""
+    """One run of a recipe in its folder, which holds ``last.pt``, ``log.csv`` and a sheet of predictions per
+    validation; a run found there is continued."""
 
     def __init__(self, recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:
         self._recipe, self._data, self._validation, self._folder = recipe, data, validation, folder
@@ -73,14 +77,7 @@ class Training:
             if self._validation is not None and (
                 self.step % recipe.validate_steps == 0 or self.step == recipe.schedule.steps
             ):
-                validated = pck(
-                    self.ema.network,
-                    self._validation.photos[:_VALIDATION_PHOTOS],
-                    self._data.main.skeleton,
-                    recipe.schedule.sizes[-1][1],
-                    PoseNano.stride,
-                )
-                _LOG.info("step %d: PCK@0.2 from the maps %.3f", self.step, validated)
+                validated = self._validate(self._validation.photos)
             if self.step % 20 == 0 or validated is not None:
                 speed = (self.step - first) * recipe.schedule.batch / (time.monotonic() - started)
                 self._log(loss, speed, validated)
@@ -119,6 +116,15 @@ class Training:
         if value != value:
             raise ConfigError(f"the loss is not a number at step {self.step}", hint="lower schedule.learning_rate")
         return value
+
+    def _validate(self, photos: Sequence[Photo]) -> float:
+        network, skeleton = self.ema.network, self._data.main.skeleton
+        size = self._recipe.schedule.sizes[-1][1]
+        share: float = pck(network, photos[:_VALIDATION_PHOTOS], skeleton, size, PoseNano.stride)
+        _LOG.info("step %d: PCK@0.2 from the maps %.3f", self.step, share)
+        sheet = contact_sheet(network, photos[:_SHEET_PHOTOS], skeleton, size, PoseNano.stride)
+        cv2.imwrite(str(self._folder / f"step-{self.step:06}.jpg"), sheet)
+        return share
 
     def _restore(self, state: dict[str, Any]) -> None:
         saved = Recipe.model_validate_json(state["recipe"])

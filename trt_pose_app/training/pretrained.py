@@ -34,7 +34,6 @@ def load_trunk(trunk: Trunk, path: Path) -> None:
             )
         with torch.no_grad():
             for parameter, name in ((module.weight, node.input[1]), (module.bias, node.input[2])):
-                assert parameter is not None
                 parameter.copy_(torch.from_numpy(numpy_helper.to_array(tensors[name]).copy()))
     if len(convolutions) < len(wanted):
         raise ModelSpecError(
