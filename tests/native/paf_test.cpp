@@ -181,6 +181,16 @@ void halves_are_exact() {
         const Half half{bits};
         CHECK(paf::load(reinterpret_cast<const char*>(&half), static_cast<const Half*>(nullptr)) == value);
     }
+    for (std::uint32_t bits = 0; bits < 0x10000; bits += 4) {  // four at a time as one by one
+        const Half halves[4] = {{static_cast<std::uint16_t>(bits)}, {static_cast<std::uint16_t>(bits + 1)},
+                                {static_cast<std::uint16_t>(bits + 2)}, {static_cast<std::uint16_t>(bits + 3)}};
+        const paf::Floats four = paf::load4(reinterpret_cast<const char*>(halves), static_cast<const Half*>(nullptr));
+        for (int i = 0; i < 4; ++i) {
+            const float one = paf::load(reinterpret_cast<const char*>(halves + i), static_cast<const Half*>(nullptr));
+            const float of_four = four[i];
+            CHECK(std::memcmp(&one, &of_four, sizeof one) == 0);
+        }
+    }
     const Half nan{0x7e00};
     CHECK(std::isnan(paf::load(reinterpret_cast<const char*>(&nan), static_cast<const Half*>(nullptr))));
 }
@@ -207,9 +217,8 @@ void any_strides_give_the_same() {
         for (int c = 0; c < image.channels; ++c)
             for (int y = 0; y < image.height; ++y)
                 for (int x = 0; x < image.width; ++x)
-                    std::memcpy(memory.data() + 1 + c * maps.channel_stride + y * maps.row_stride + x * maps.column_stride,
-                                &image.cells[(static_cast<std::size_t>(c) * image.height + y) * image.width + x],
-                                sizeof(float));
+                    std::memcpy(memory.data() + 1 + y * maps.row_stride + x * maps.column_stride + c * sizeof(float),
+                                image.maps().channel(c) + (y * image.width + x) * sizeof(float), sizeof(float));
         return maps;
     };
     std::vector<char> cmap_memory, field_memory;

@@ -4,8 +4,11 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "paf.hpp"
@@ -115,9 +118,9 @@ class Parser {
 
 PYBIND11_MODULE(_paf, module) {
     module.doc() = "The part-affinity-field parser, compiled.";
-    py::class_<Parser>(module, "Parser", "Turns confidence and affinity maps into people. Safe to share between threads.")
-        .def(py::init<std::vector<int>, const std::vector<std::tuple<int, int, int, int, bool>>&, float, float, int, int,
-                      int, int, int, float>(),
+    py::class_<Parser>(module, "Parser", "Turns confidence and affinity maps into people; threads may share it.")
+        .def(py::init<std::vector<int>, const std::vector<std::tuple<int, int, int, int, bool>>&, float, float, int,
+                      int, int, int, int, float>(),
              py::kw_only(), py::arg("part_channels"), py::arg("limbs"), py::arg("peak_threshold"),
              py::arg("limb_threshold"), py::arg("limb_samples"), py::arg("needed_samples"), py::arg("max_peaks"),
              py::arg("max_people"), py::arg("min_keypoints"), py::arg("min_person_score"))

@@ -5,12 +5,19 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lanes.hpp"
+
 namespace paf {
 
 // IEEE 754 binary16 as it lies in memory.
 struct Half {
     std::uint16_t bits;
 };
+
+// A half's exponent and mantissa are shifted into a float's place; this exact factor then mends the exponent, denormals
+// included. Infinity and NaN are from here on.
+constexpr float kHalfRescale = 5192296858534827628530496329220096.0f;  // 2^112
+constexpr std::uint32_t kHalfInfinity = 0x7c00u << 13;
 
 inline float load(const char* at, const float*) {
     float value;
@@ -21,19 +28,40 @@ inline float load(const char* at, const float*) {
 inline float load(const char* at, const Half*) {
     std::uint16_t half;
     std::memcpy(&half, at, sizeof half);
-    // Shift the exponent and mantissa into place and let one exact multiplication rescale, denormals included.
     const std::uint32_t magnitude = static_cast<std::uint32_t>(half & 0x7fffu) << 13;
-    const std::uint32_t rescale_bits = 0x77800000u;  // 2^112
-    float value, rescale;
+    float value;
     std::memcpy(&value, &magnitude, sizeof value);
-    std::memcpy(&rescale, &rescale_bits, sizeof rescale);
-    value *= rescale;
+    value *= kHalfRescale;
     std::uint32_t bits;
     std::memcpy(&bits, &value, sizeof bits);
-    if ((half & 0x7c00u) == 0x7c00u) bits = magnitude | 0x7f800000u;  // infinity and NaN
+    if (magnitude >= kHalfInfinity) bits = magnitude | 0x7f800000u;
     bits |= static_cast<std::uint32_t>(half & 0x8000u) << 16;
     std::memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+// Four that lie side by side.
+inline Floats load4(const char* at, const float*) {
+    Floats values;
+    std::memcpy(&values, at, sizeof values);
+    return values;
+}
+
+inline Floats load4(const char* at, const Half*) {
+    using Halves = std::uint16_t __attribute__((vector_size(8)));
+    Halves halves;
+    std::memcpy(&halves, at, sizeof halves);
+    const Ints wide = __builtin_convertvector(halves, Ints);
+    const Ints magnitude = (wide & 0x7fff) << 13;
+    Floats values;
+    std::memcpy(&values, &magnitude, sizeof values);
+    values *= all(kHalfRescale);
+    Ints bits;
+    std::memcpy(&bits, &values, sizeof bits);
+    const Ints special = magnitude >= static_cast<std::int32_t>(kHalfInfinity);
+    bits = (bits & ~special) | ((magnitude | 0x7f800000) & special) | (wide & 0x8000) << 16;
+    std::memcpy(&values, &bits, sizeof values);
+    return values;
 }
 
 // One frame's maps of one output. Strides are in bytes.
@@ -56,9 +84,14 @@ struct Maps {
                 return reinterpret_cast<const float*>(plane);
         }
         float* out = dense;
-        for (int y = 0; y < height; ++y)
-            for (int x = 0; x < width; ++x)
-                *out++ = load(plane + y * row_stride + x * column_stride, static_cast<const T*>(nullptr));
+        constexpr const T* type = nullptr;
+        for (int y = 0; y < height; ++y) {
+            const char* row = plane + y * row_stride;
+            int x = 0;
+            if (column_stride == sizeof(T))
+                for (; x + 4 <= width; x += 4, out += 4) store4(out, load4(row + x * column_stride, type));
+            for (; x < width; ++x) *out++ = load(row + x * column_stride, type);
+        }
         return dense;
     }
 };

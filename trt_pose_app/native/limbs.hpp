@@ -16,10 +16,6 @@ constexpr std::size_t kLinksPerPeak = 4;  // per limb, times max_peaks: bounds t
 constexpr int kCellsPerPair = 32;  // scoring a pair in place costs about as much more as copying this many cells
 constexpr float kLeastLengthSquared = 1e-12f;  // two peaks in one place have no direction
 
-struct Vector {
-    float x, y;
-};
-
 // Of two rows a cell and its right neighbour: x, y, x, y.
 struct Square {
     Floats top, bottom;
@@ -62,11 +58,10 @@ FieldDense make_dense(const FieldInPlace<T>& field, std::vector<float>& memory) 
     for (int y = 0; y < field.height; ++y) {
         const char *u = field.x_plane + y * field.row_stride, *v = field.y_plane + y * field.row_stride;
         int x = 0;
-        if (sizeof(T) == sizeof(float) && field.column_stride == sizeof(float))
-            for (; x + 4 <= field.width; x += 4, out += 8, u += 16, v += 16) {
-                Floats four_u, four_v;
-                std::memcpy(&four_u, u, sizeof four_u);
-                std::memcpy(&four_v, v, sizeof four_v);
+        if (field.column_stride == sizeof(T))
+            for (; x + 4 <= field.width; x += 4, out += 8, u += 4 * sizeof(T), v += 4 * sizeof(T)) {
+                const Floats four_u = load4(u, static_cast<const T*>(nullptr));
+                const Floats four_v = load4(v, static_cast<const T*>(nullptr));
                 store4(out, zip_first(four_u, four_v));
                 store4(out + 4, zip_last(four_u, four_v));
             }
@@ -82,7 +77,7 @@ FieldDense make_dense(const FieldInPlace<T>& field, std::vector<float>& memory) 
     return {memory.data(), row};
 }
 
-// The field's component in the direction (dx, dy) at four places (x, y) within the map, sampled bilinearly and times the
+// The field's component in the direction (dx, dy) at four places (x, y) within the map, sampled bilinearly, times the
 // direction's length.
 template <class Field>
 Floats component(const Field& field, Floats x, Floats y, Floats dx, Floats dy) {
@@ -122,7 +117,8 @@ struct FourLimbs {
 };
 
 // Keeps the strongest links of the limb that starts at links[first]; equals keep their order.
-inline void keep_strongest(std::vector<Link>& links, std::size_t first, std::size_t limit, std::vector<float>& strengths) {
+inline void keep_strongest(std::vector<Link>& links, std::size_t first, std::size_t limit,
+                           std::vector<float>& strengths) {
     if (links.size() - first <= limit) return;
     strengths.clear();
     for (std::size_t i = first; i < links.size(); ++i) strengths.push_back(links[i].strength);
@@ -142,78 +138,83 @@ inline void keep_strongest(std::vector<Link>& links, std::size_t first, std::siz
                 links.end());
 }
 
-// Appends every pair of peaks that passes. Only finite and positive links are made.
-template <class Field>
-void score_limb(const Field& field, int limb, const Plan& plan, Vector corner, Scratch& scratch) {
-    const Settings& settings = plan.settings;
-    const int from = plan.limbs[static_cast<std::size_t>(limb)].from, to = plan.limbs[static_cast<std::size_t>(limb)].to;
-    const int first_start = scratch.first_peak[from], n_starts = scratch.first_peak[from + 1] - first_start;
-    const int first_end = scratch.first_peak[to], n_ends = scratch.first_peak[to + 1] - first_end;
-    const Peak *starts = &scratch.peaks[first_start], *ends = &scratch.peaks[first_end];
-    const auto inside = [&](const Peak& peak) {
-        return Vector{std::min(std::max(peak.x, 0.0f), corner.x), std::min(std::max(peak.y, 0.0f), corner.y)};
+// Puts the limb's peaks where the samples can be taken: inside the map, the ends filled up to whole fours.
+inline void place_ends(const Limb& limb, float right, float bottom, Scratch& scratch) {
+    const auto place = [&](int part, std::vector<float>& xs, std::vector<float>& ys) {
+        const int first = scratch.first_peak[part], n = scratch.first_peak[part + 1] - first;
+        xs.assign(static_cast<std::size_t>(n + 3), 0);
+        ys.assign(static_cast<std::size_t>(n + 3), 0);
+        for (int i = 0; i < n; ++i) {
+            xs[i] = std::min(std::max(scratch.peaks[first + i].x, 0.0f), right);
+            ys[i] = std::min(std::max(scratch.peaks[first + i].y, 0.0f), bottom);
+        }
     };
-    const std::size_t n_fours = static_cast<std::size_t>(n_ends + 3) / 4;
-    std::vector<Floats>&ends_x = scratch.ends_x, &ends_y = scratch.ends_y;
-    ends_x.assign(n_fours, Floats{});
-    ends_y.assign(n_fours, Floats{});
-    for (int b = 0; b < n_ends; ++b) {
-        const Vector end = inside(ends[b]);
-        ends_x[static_cast<std::size_t>(b / 4)][b % 4] = end.x;
-        ends_y[static_cast<std::size_t>(b / 4)][b % 4] = end.y;
-    }
+    place(limb.from, scratch.starts_x, scratch.starts_y);
+    place(limb.to, scratch.ends_x, scratch.ends_y);
+}
 
-    // Most pairs are wrong, and most of these fail the first samples until nothing can save them.
-    const int n_first = std::min(settings.samples - settings.needed_samples + 1, settings.samples);
+// Takes the first samples of every pair and lists in scratch.candidates those that can still pass. Most pairs are
+// wrong, and most wrong ones fail so often at once that nothing can save them. Returns the number of candidates.
+template <class Field>
+std::size_t look_first(const Field& field, const Settings& settings, const std::vector<float>& steps, int n_first,
+                       int n_starts, int n_ends, Scratch& scratch) {
     std::vector<Candidate>& candidates = scratch.candidates;
-    candidates.resize(static_cast<std::size_t>(n_starts) * n_fours * 4 + 4);
-    std::size_t n_candidates = 0;
-    for (int a = 0; a < n_starts; ++a) {
-        const Vector start = inside(starts[a]);
-        for (std::size_t four = 0; four < n_fours; ++four) {
-            FourLimbs limbs(all(start.x), all(start.y), ends_x[four], ends_y[four], settings.limb_threshold);
-            for (int i = 0; i < n_first; ++i) limbs.look(field, plan.steps[static_cast<std::size_t>(i)]);
+    candidates.resize(static_cast<std::size_t>(n_starts) * static_cast<std::size_t>(n_ends + 3) + 4);
+    std::size_t n = 0;
+    for (int a = 0; a < n_starts; ++a)
+        for (int four = 0; four < n_ends; four += 4) {
+            FourLimbs limbs(all(scratch.starts_x[a]), all(scratch.starts_y[a]), load4(&scratch.ends_x[four]),
+                            load4(&scratch.ends_y[four]), settings.limb_threshold);
+            for (int i = 0; i < n_first; ++i) limbs.look(field, steps[i]);
             const Ints hopeful = limbs.hopeful(settings.needed_samples, settings.samples - n_first);
             for (int i = 0; i < 4; ++i) {  // without a branch: whether a pair goes on is hard to foretell
-                const int b = static_cast<int>(four) * 4 + i;
-                candidates[n_candidates] = {a, b, limbs.agreed[i], limbs.sum[i]};
-                n_candidates += static_cast<std::size_t>((hopeful[i] != 0) & (b < n_ends));
+                candidates[n] = {a, four + i, limbs.agreed[i], limbs.sum[i]};
+                n += static_cast<std::size_t>((hopeful[i] != 0) & (four + i < n_ends));
             }
         }
-    }
-    for (int i = 0; i < 4; ++i) candidates[n_candidates + static_cast<std::size_t>(i)] = {};  // fills the last four
+    std::fill_n(candidates.begin() + static_cast<std::ptrdiff_t>(n), 4, Candidate{});  // for the last four
+    return n;
+}
 
-    for (std::size_t c = 0; c < n_candidates; c += 4) {
-        Floats ax, ay, bx, by, sum;
-        Ints agreed;
+// Appends every pair of peaks that passes to scratch.links. Only finite and positive links are made.
+template <class Field>
+void score_limb(const Field& field, int index, const Plan& plan, Scratch& scratch) {
+    const Settings& settings = plan.settings;
+    const Limb& limb = plan.limbs[index];
+    const int first_start = scratch.first_peak[limb.from], first_end = scratch.first_peak[limb.to];
+    const int n_starts = scratch.first_peak[limb.from + 1] - first_start;
+    const int n_ends = scratch.first_peak[limb.to + 1] - first_end;
+    const int n_first = std::min(settings.samples - settings.needed_samples + 1, settings.samples);
+    const std::size_t n = look_first(field, settings, plan.steps, n_first, n_starts, n_ends, scratch);
+    for (std::size_t c = 0; c < n; c += 4) {
+        const Candidate* four = &scratch.candidates[c];
+        Floats ax{}, ay{}, bx{}, by{}, sum{};
+        Ints agreed{};
         for (int i = 0; i < 4; ++i) {
-            const Candidate& candidate = candidates[c + static_cast<std::size_t>(i)];
-            const Vector start = inside(starts[candidate.a]);
-            ax[i] = start.x;
-            ay[i] = start.y;
-            bx[i] = ends_x[static_cast<std::size_t>(candidate.b / 4)][candidate.b % 4];
-            by[i] = ends_y[static_cast<std::size_t>(candidate.b / 4)][candidate.b % 4];
-            sum[i] = candidate.sum;
-            agreed[i] = candidate.agreed;
+            ax[i] = scratch.starts_x[four[i].a];
+            ay[i] = scratch.starts_y[four[i].a];
+            bx[i] = scratch.ends_x[four[i].b];
+            by[i] = scratch.ends_y[four[i].b];
+            sum[i] = four[i].sum;
+            agreed[i] = four[i].agreed;
         }
         FourLimbs limbs(ax, ay, bx, by, settings.limb_threshold);
         limbs.sum = sum;
         limbs.agreed = agreed;
         int left = settings.samples - n_first;
-        while (left > 0 && any(limbs.hopeful(settings.needed_samples, left)))
-            limbs.look(field, plan.steps[static_cast<std::size_t>(settings.samples - left--)]);
+        for (; left > 0 && any(limbs.hopeful(settings.needed_samples, left)); --left)
+            limbs.look(field, plan.steps[settings.samples - left]);
         if (left > 0) continue;
-        for (int i = 0; i < 4 && c + static_cast<std::size_t>(i) < n_candidates; ++i) {
+        for (int i = 0; i < 4 && c + static_cast<std::size_t>(i) < n; ++i) {
             if (limbs.agreed[i] < settings.needed_samples) continue;
             const float squared = limbs.dx[i] * limbs.dx[i] + limbs.dy[i] * limbs.dy[i];
             if (!(squared > kLeastLengthSquared)) continue;
             const float mean = limbs.sum[i] / (static_cast<float>(settings.samples) * std::sqrt(squared));
             if (!(mean > 0 && mean <= std::numeric_limits<float>::max())) continue;
             // A link between two sure peaks is surer than the same affinity between doubtful ones.
-            const Candidate& candidate = candidates[c + static_cast<std::size_t>(i)];
-            const float strength = mean * std::sqrt(starts[candidate.a].score * ends[candidate.b].score);
-            if (!(strength > 0)) continue;  // it may underflow
-            scratch.links.push_back({strength, mean, limb, first_start + candidate.a, first_end + candidate.b});
+            const int from = first_start + four[i].a, to = first_end + four[i].b;
+            const float strength = mean * std::sqrt(scratch.peaks[from].score * scratch.peaks[to].score);
+            if (strength > 0) scratch.links.push_back({strength, mean, index, from, to});  // it may underflow
         }
     }
 }
@@ -222,22 +223,22 @@ void score_limb(const Field& field, int limb, const Plan& plan, Vector corner, S
 template <class T>
 void score_limbs(const Maps<T>& paf, const Plan& plan, Scratch& scratch) {
     scratch.links.clear();
-    const Vector corner{static_cast<float>(paf.width - 1), static_cast<float>(paf.height - 1)};
-    const int n_limbs = static_cast<int>(plan.limbs.size());
-    for (int i = 0; i < n_limbs; ++i) {
-        const Limb& limb = plan.limbs[static_cast<std::size_t>(i)];
-        const std::ptrdiff_t pairs = static_cast<std::ptrdiff_t>(scratch.first_peak[limb.from + 1] - scratch.first_peak[limb.from]) *
-                                     (scratch.first_peak[limb.to + 1] - scratch.first_peak[limb.to]);
+    const std::vector<int>& first_peak = scratch.first_peak;
+    const auto count = [&](int part) -> std::ptrdiff_t { return first_peak[part + 1] - first_peak[part]; };
+    const std::size_t limit = kLinksPerPeak * static_cast<std::size_t>(plan.settings.max_peaks);
+    for (int i = 0; i < static_cast<int>(plan.limbs.size()); ++i) {
+        const Limb& limb = plan.limbs[i];
+        const std::ptrdiff_t pairs = count(limb.from) * count(limb.to);
         if (pairs == 0) continue;
+        place_ends(limb, static_cast<float>(paf.width - 1), static_cast<float>(paf.height - 1), scratch);
         const FieldInPlace<T> field{paf.channel(limb.x_channel), paf.channel(limb.y_channel), paf.row_stride,
                                     paf.column_stride, paf.height, paf.width};
         const std::size_t first = scratch.links.size();
         if (pairs * kCellsPerPair > static_cast<std::ptrdiff_t>(paf.height) * paf.width)
-            score_limb(make_dense(field, scratch.field), i, plan, corner, scratch);
+            score_limb(make_dense(field, scratch.field), i, plan, scratch);
         else
-            score_limb(field, i, plan, corner, scratch);
-        keep_strongest(scratch.links, first, kLinksPerPeak * static_cast<std::size_t>(plan.settings.max_peaks),
-                       scratch.strengths);
+            score_limb(field, i, plan, scratch);
+        keep_strongest(scratch.links, first, limit, scratch.strengths);
     }
 }
 

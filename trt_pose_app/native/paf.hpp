@@ -35,13 +35,13 @@ inline void write(const Plan& plan, const Scratch& scratch, const Affine& to_fra
         constexpr float infinity = std::numeric_limits<float>::infinity();
         float left = infinity, top = infinity, right = -infinity, bottom = -infinity;
         for (std::size_t k = 0; k < k_parts; ++k, xy += 2, ++score) {
-            const int index = scratch.members[static_cast<std::size_t>(p) * k_parts + k];
+            const int index = scratch.members[p * k_parts + k];
             if (index < 0) {
                 xy[0] = xy[1] = std::numeric_limits<float>::quiet_NaN();
                 *score = 0;
                 continue;
             }
-            const Peak& peak = scratch.peaks[static_cast<std::size_t>(index)];
+            const Peak& peak = scratch.peaks[index];
             xy[0] = static_cast<float>(to_frame.xx * peak.x + to_frame.xy * peak.y + to_frame.x0);
             xy[1] = static_cast<float>(to_frame.yx * peak.x + to_frame.yy * peak.y + to_frame.y0);
             *score = peak.score;
@@ -50,7 +50,7 @@ inline void write(const Plan& plan, const Scratch& scratch, const Affine& to_fra
             right = std::max(right, xy[0]);
             bottom = std::max(bottom, xy[1]);
         }
-        *person++ = scratch.people[static_cast<std::size_t>(p)].score;
+        *person++ = scratch.people[p].score;
         *box++ = left;
         *box++ = top;
         *box++ = right;

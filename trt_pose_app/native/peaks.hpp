@@ -202,7 +202,8 @@ inline void find_peaks_of(const float* map, int height, int width, float thresho
         std::vector<float>& strengths = scratch.strengths;
         strengths.clear();
         for (const Peak& peak : found) strengths.push_back(peak.score);
-        std::nth_element(strengths.begin(), strengths.begin() + (max_peaks - 1), strengths.end(), std::greater<float>());
+        std::nth_element(strengths.begin(), strengths.begin() + (max_peaks - 1), strengths.end(),
+                         std::greater<float>());
         const float weakest = strengths[max_peaks - 1];
         // Among equals of the last rank the first in raster order stay.
         int equals = max_peaks;

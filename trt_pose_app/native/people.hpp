@@ -40,7 +40,7 @@ inline void order_links(const Plan& plan, Scratch& scratch) {
         const Link& link = scratch.links[i];
         std::uint32_t bits;  // of a positive float: they grow with it
         std::memcpy(&bits, &link.strength, sizeof bits);
-        const std::uint64_t late = plan.limbs[static_cast<std::size_t>(link.limb)].attach_only ? 1 : 0;
+        const std::uint64_t late = plan.limbs[link.limb].attach_only ? 1 : 0;
         scratch.order.push_back(late << 63 | static_cast<std::uint64_t>(0x7fffffffu - bits) << 32 | i);
     }
     sort_by_upper_half(scratch.order, scratch.sorted);
@@ -54,14 +54,14 @@ inline void group(const Plan& plan, Scratch& scratch) {
     scratch.people.clear();
     scratch.members.clear();
     const auto give = [&](int person, int part, int peak) {
-        scratch.members[static_cast<std::size_t>(person) * k_parts + static_cast<std::size_t>(part)] = peak;
-        scratch.owner[static_cast<std::size_t>(peak)] = person;
-        ++scratch.people[static_cast<std::size_t>(person)].n_parts;
+        scratch.members[person * k_parts + static_cast<std::size_t>(part)] = peak;
+        scratch.owner[peak] = person;
+        ++scratch.people[person].n_parts;
     };
     for (const std::uint64_t key : scratch.order) {
         const Link& link = scratch.links[static_cast<std::size_t>(key & 0xffffffffu)];
-        const Limb& limb = plan.limbs[static_cast<std::size_t>(link.limb)];
-        int p = scratch.owner[static_cast<std::size_t>(link.from)], q = scratch.owner[static_cast<std::size_t>(link.to)];
+        const Limb& limb = plan.limbs[link.limb];
+        int p = scratch.owner[link.from], q = scratch.owner[link.to];
         if (p < 0 && q < 0) {
             if (limb.attach_only) continue;
             p = static_cast<int>(scratch.people.size());
@@ -72,24 +72,24 @@ inline void group(const Plan& plan, Scratch& scratch) {
         } else if (p < 0 || q < 0) {
             const int part = p < 0 ? limb.from : limb.to, peak = p < 0 ? link.from : link.to;
             p = std::max(p, q);
-            if (scratch.members[static_cast<std::size_t>(p) * k_parts + static_cast<std::size_t>(part)] >= 0) continue;
+            if (scratch.members[p * k_parts + static_cast<std::size_t>(part)] >= 0) continue;
             give(p, part, peak);
         } else if (p != q) {
             if (limb.attach_only) continue;
-            const int* mine = &scratch.members[static_cast<std::size_t>(p) * k_parts];
-            const int* theirs = &scratch.members[static_cast<std::size_t>(q) * k_parts];
+            const int* mine = &scratch.members[p * k_parts];
+            const int* theirs = &scratch.members[q * k_parts];
             bool disjoint = true;
             for (std::size_t k = 0; k < k_parts; ++k) disjoint &= mine[k] < 0 || theirs[k] < 0;
             if (!disjoint) continue;
             for (std::size_t k = 0; k < k_parts; ++k)
                 if (theirs[k] >= 0) give(p, static_cast<int>(k), theirs[k]);
-            Person& gone = scratch.people[static_cast<std::size_t>(q)];
-            scratch.people[static_cast<std::size_t>(p)].affinity += gone.affinity;
-            scratch.people[static_cast<std::size_t>(p)].links += gone.links;
+            Person& gone = scratch.people[q];
+            scratch.people[p].affinity += gone.affinity;
+            scratch.people[p].links += gone.links;
             gone.n_parts = 0;
         }
-        scratch.people[static_cast<std::size_t>(p)].affinity += link.affinity;
-        ++scratch.people[static_cast<std::size_t>(p)].links;
+        scratch.people[p].affinity += link.affinity;
+        ++scratch.people[p].links;
     }
 }
 
@@ -103,7 +103,7 @@ inline void rank(const Plan& plan, Scratch& scratch) {
         double peaks = 0;
         for (std::size_t k = 0; k < k_parts; ++k) {
             const int peak = scratch.members[p * k_parts + k];
-            if (peak >= 0) peaks += scratch.peaks[static_cast<std::size_t>(peak)].score;
+            if (peak >= 0) peaks += scratch.peaks[peak].score;
         }
         // Sure points, sure links, and many of them: mean peak x mean affinity x share of the skeleton.
         const double affinity = std::min(person.affinity / person.links, 1.0);
@@ -111,8 +111,8 @@ inline void rank(const Plan& plan, Scratch& scratch) {
         if (person.score >= plan.settings.min_person_score) scratch.ranking.push_back(static_cast<int>(p));
     }
     std::sort(scratch.ranking.begin(), scratch.ranking.end(), [&](int a, int b) {
-        const float sa = scratch.people[static_cast<std::size_t>(a)].score;
-        const float sb = scratch.people[static_cast<std::size_t>(b)].score;
+        const float sa = scratch.people[a].score;
+        const float sb = scratch.people[b].score;
         return sa > sb || (sa == sb && a < b);
     });
     if (scratch.ranking.size() > static_cast<std::size_t>(plan.settings.max_people))

@@ -87,7 +87,7 @@ struct Scratch {
     std::vector<float> strengths;   // for picking the strongest
     std::vector<Peak> peaks;        // of all parts, grouped by part
     std::vector<int> first_peak;    // per part, and the end
-    std::vector<Floats> ends_x, ends_y;  // of a limb's second part, four at a time
+    std::vector<float> starts_x, starts_y, ends_x, ends_y;  // of the peaks of a limb's two parts
     std::vector<Candidate> candidates;
     std::vector<Link> links;
     std::vector<std::uint64_t> order, sorted;
