@@ -1,4 +1,4 @@
-"""The loop's promises: nothing of a file is lost, the newest frame of a camera wins, and every end is an orderly one."""
+"""The loop: nothing of a file is lost, the newest frame of a camera wins, and every end is an orderly one."""
 
 from __future__ import annotations
 
@@ -147,6 +147,34 @@ def test_the_run_ends_when_the_last_sink_has_failed(estimator: BottomUp) -> None
     assert stats.frames < 100_000
 
 
+def test_a_bug_in_a_sink_is_reported_and_does_not_stop_the_others(
+    estimator: BottomUp, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(index: int) -> None:
+        if index == 3:
+            raise ZeroDivisionError("one over none")
+
+    sound = Recorder()
+    pipeline = Pipeline(Numbered(50), estimator, [("buggy", Recorder(bug)), ("sound", sound)], queue_size=2)
+    pipeline.run()
+    assert sound.seen == list(range(50))
+    assert "unexpected ZeroDivisionError: one over none" in str(pipeline.errors[0])
+    assert "Traceback" in caplog.text
+
+
+def test_a_bug_while_preparing_ends_the_run_instead_of_hanging_it(
+    estimator: BottomUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(frame: Frame) -> None:
+        raise ZeroDivisionError("one over none")
+
+    monkeypatch.setattr(estimator, "prepare", bug)
+    sink = Recorder()
+    with pytest.raises(ZeroDivisionError):
+        Pipeline(Numbered(50), estimator, [("r", sink)]).run()
+    assert sink.closed == 1
+
+
 def test_an_error_while_closing_is_an_error_of_the_run(estimator: BottomUp) -> None:
     class FailsToClose(Recorder):
         def close(self) -> None:
@@ -190,7 +218,7 @@ def test_stop_from_another_thread_drains_and_closes_within_seconds(estimator: Bo
     sink = Recorder(lambda _: started.set())
     source = Numbered(5 if live else 10_000_000, live=live)  # the live one goes quiet after 5 frames
     pipeline = Pipeline(source, estimator, [("r", sink)])
-    thread = Thread(target=pipeline.run)
+    thread = Thread(target=pipeline.run, daemon=True)
     thread.start()
     assert started.wait(10)
     pipeline.stop()
@@ -217,9 +245,10 @@ def test_a_sink_waiting_for_a_far_end_is_closed_after_its_time(
 
     sink = BrokerIsDown()
     pipeline = Pipeline(Numbered(100), estimator, [("mqtt", sink)], queue_size=1)
-    thread = Thread(target=pipeline.run)
+    thread = Thread(target=pipeline.run, daemon=True)
     thread.start()
     assert waiting.wait(10)
+    time.sleep(0.2)  # the loop now waits for room in the queue
     pipeline.stop()
     thread.join(10)
     assert not thread.is_alive()

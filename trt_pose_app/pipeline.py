@@ -85,7 +85,7 @@ class Pipeline:
         self._first_s = 0.0
         self._last_s = 0.0
         policy = "drop-oldest" if source.info.live else "block"
-        self._workers = [SinkWorker(name, sink, policy, queue_size) for name, sink in sinks]  # type: ignore[arg-type]
+        self._workers = [SinkWorker(name, sink, policy, self._stop, queue_size) for name, sink in sinks]  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler. Returns at once."""
@@ -181,12 +181,12 @@ class Pipeline:
             yield Captured(frame, self._estimator.prepare(frame), waited_ms)
 
     def _prefetched(self) -> Iterator[Captured]:
-        ahead: queue.Queue[Captured | TrtPoseError | None] = queue.Queue(PREFETCH)
+        ahead: queue.Queue[Captured | Exception | None] = queue.Queue(PREFETCH)
         reader = Thread(target=self._read_ahead, args=(ahead,), name="reader", daemon=True)
         reader.start()
         try:
             while (item := ahead.get()) is not None:
-                if isinstance(item, TrtPoseError):
+                if isinstance(item, Exception):
                     raise item
                 yield item
         finally:
@@ -195,7 +195,7 @@ class Pipeline:
                 with suppress(queue.Empty):
                     ahead.get(timeout=0.05)
 
-    def _read_ahead(self, ahead: queue.Queue[Captured | TrtPoseError | None]) -> None:
+    def _read_ahead(self, ahead: queue.Queue[Captured | Exception | None]) -> None:
         try:
             while not self._stop.is_set():
                 start = perf_counter()
@@ -205,5 +205,5 @@ class Pipeline:
                     break
                 ahead.put(Captured(frame, self._estimator.prepare(frame), capture_ms))
             ahead.put(None)
-        except TrtPoseError as error:
+        except Exception as error:  # noqa: BLE001 - the loop waits for this thread, and raises it there
             ahead.put(error)

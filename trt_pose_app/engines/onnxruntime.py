@@ -6,13 +6,12 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
+from trt_pose_app.closing import Closing
 from trt_pose_app.errors import DependencyError, EngineBuildError, EngineError
 from trt_pose_app.types import TensorSpec
 
@@ -28,7 +27,7 @@ _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uin
 _SHAPES_KEPT = 4  # a folder of pictures has many shapes; buffers of the latest few are kept
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Closing):
     """One ONNX network. ``infer``'s arrays are its own buffers, overwritten by the next ``infer`` of that shape.
 
     ``backend="auto"`` takes the fastest provider that this build of ONNX Runtime has. ``threads=0`` means one per
@@ -124,14 +123,6 @@ class OnnxRuntimeEngine:
         """Free the session. Idempotent."""
         self._bound.clear()
         self._session = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _choose_providers(backend: Backend, available: list[str], cache: Path | None) -> list[Any]:

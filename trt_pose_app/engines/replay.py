@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
+from trt_pose_app.closing import Closing
 from trt_pose_app.errors import EngineError
 from trt_pose_app.types import TensorSpec
 
 
-class ReplayEngine:
+class ReplayEngine(Closing):
     """Returns ``outputs[0], outputs[1], ...`` for whatever it is fed, then starts again.
 
     Raises EngineError if there is nothing to play or the recordings differ in their names.
@@ -52,11 +51,3 @@ class ReplayEngine:
 
     def close(self) -> None:
         """Nothing to free."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
+from trt_pose_app.closing import Closing
 from trt_pose_app.decode.protocol import Decoder
 from trt_pose_app.engines.protocol import Engine
 from trt_pose_app.errors import ModelSpecError
@@ -31,7 +30,7 @@ class Prepared:
     preprocess_ms: float
 
 
-class BottomUp:
+class BottomUp(Closing):
     """Frames in, ``Poses`` out. Owns its engine and closes it.
 
     The three stages can be called one by one, ``prepare`` on another thread than ``infer`` and ``decode``: that is
@@ -78,11 +77,3 @@ class BottomUp:
     def close(self) -> None:
         """Free the engine. Idempotent."""
         self.engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

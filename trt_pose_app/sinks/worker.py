@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from time import monotonic
 from typing import Any, Literal
 
-from trt_pose_app.errors import TrtPoseError
+from trt_pose_app.errors import SinkError, TrtPoseError
 from trt_pose_app.sinks.protocol import Sink, StopRun
 from trt_pose_app.types import Frame, Poses, Timings
 
 log = logging.getLogger(__name__)
+
+STOP_CHECK_S = 0.1  # a signal handler sets the stop event and must not take locks, so waiting ends by looking
 
 Item = tuple[Frame, Poses, Timings]
 
@@ -23,10 +25,13 @@ class SinkWorker:
 
     A full queue blocks the caller (``policy="block"``, files: nothing may be lost) or loses its oldest entry
     (``"drop-oldest"``, live: the newest counts). ``error`` is set once the sink has failed; from then on results are
-    discarded and counted as ``dropped``. ``stop_asked`` is set when the sink's user asked for the end.
+    discarded and counted as ``dropped``. ``stop_asked`` is set when the sink's user asked for the end. Once ``stop``
+    is set no ``put`` waits any more.
     """
 
-    def __init__(self, name: str, sink: Sink, policy: Literal["block", "drop-oldest"], size: int = 8) -> None:
+    def __init__(
+        self, name: str, sink: Sink, policy: Literal["block", "drop-oldest"], stop: Event, size: int = 8
+    ) -> None:
         self.name = name
         self.emitted = 0
         self.dropped = 0
@@ -34,6 +39,7 @@ class SinkWorker:
         self.stop_asked = False
         self._sink = sink
         self._policy = policy
+        self._stop = stop
         self._size = size
         self._queue: deque[Item] = deque()
         self._changed = Condition()
@@ -56,8 +62,10 @@ class SinkWorker:
                 if self._policy == "drop-oldest":
                     self._queue.popleft()
                     self.dropped += 1
+                elif self._stop.is_set():  # the last result of the run: one more than ``size`` does no harm
+                    break
                 else:
-                    self._changed.wait()
+                    self._changed.wait(STOP_CHECK_S)
             if self._alive():
                 self._queue.append((frame, poses, timings))
                 self._changed.notify_all()
@@ -95,6 +103,10 @@ class SinkWorker:
             self.stop_asked = True
         except TrtPoseError as error:
             self._fail(error)
+        except Exception as error:
+            log.exception("a bug in sink %s", self.name)
+            hint = "please report this with the traceback from the log"
+            self._fail(SinkError(f"unexpected {type(error).__name__}: {error}", hint=hint))
         self._close()
         with self._changed:
             self.dropped += len(self._queue)

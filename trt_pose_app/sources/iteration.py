@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
 
-from typing_extensions import Self
-
+from trt_pose_app.closing import Closing
 from trt_pose_app.errors import SourceTimeoutError
 from trt_pose_app.types import Frame
 
 _WAIT_S = 1.0  # only how often a quiet live source is asked again
 
 
-class FrameIteration:
+class FrameIteration(Closing):
     """What follows from ``read`` and ``close``: iteration, which waits as long as it takes, and ``with``."""
 
     def read(self, timeout_s: float) -> Frame | None:
-        raise NotImplementedError
-
-    def close(self) -> None:
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[Frame]:
@@ -31,11 +26,3 @@ class FrameIteration:
             if frame is None:
                 return
             yield frame
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
