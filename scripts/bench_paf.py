@@ -9,6 +9,7 @@ a scene, of the fastest half of the runs, so that another program on the machine
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import sys
 import time
@@ -47,18 +48,13 @@ def time_scenes(decoder: PafDecoder, scenes: list[dict[str, Any]], repeat: int) 
             for people in (1, 5, 20, 50):
                 rows = []
                 for scene in paf_scenes.select(scenes, layout, people)[:6]:
-                    maps, geometry = paf_scenes.maps(scene, size), [paf_scenes.geometry(size)]
-                    to_frame = [geometry[0].cell_to_frame(paf_scenes.STRIDE, 0.5)]
-                    rows.append(
-                        (
-                            milliseconds(lambda: decoder.decode(maps, geometry), repeat),
-                            milliseconds(lambda: decoder._parser.decode(maps["cmap"], maps["paf"], to_frame), repeat),
-                        )
-                    )
-                whole, alone = (statistics.median(column) for column in zip(*rows))
-                print(
-                    f"| {size}x{size} | {layout.replace('_', ' ')} | {people} | {whole:.3f} | {alone:.3f} |", flush=True
-                )
+                    maps, geometry = paf_scenes.maps(scene, size), paf_scenes.geometry(size)
+                    to_frame = geometry.cell_to_frame(paf_scenes.STRIDE, 0.5)
+                    whole = functools.partial(decoder.decode, maps, [geometry])
+                    alone = functools.partial(decoder._parser.decode, maps["cmap"], maps["paf"], [to_frame])
+                    rows.append((milliseconds(whole, repeat), milliseconds(alone, repeat)))
+                medians = " | ".join(f"{statistics.median(column):.3f}" for column in zip(*rows))
+                print(f"| {size}x{size} | {layout.replace('_', ' ')} | {people} | {medians} |", flush=True)
 
 
 def time_garbage(decoder: PafDecoder, repeat: int) -> None:
@@ -68,7 +64,7 @@ def time_garbage(decoder: PafDecoder, repeat: int) -> None:
     for size in SIZES:
         geometry = [paf_scenes.geometry(size)]
         for name, maps in paf_scenes.garbage(size):
-            elapsed = milliseconds(lambda: decoder.decode(maps, geometry), max(3, repeat // 10))
+            elapsed = milliseconds(functools.partial(decoder.decode, maps, geometry), max(3, repeat // 10))
             table.setdefault(name, []).append(elapsed)
     for name, row in table.items():
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
