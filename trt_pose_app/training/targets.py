@@ -1,14 +1,14 @@
 """Keypoints -> the confidence maps and part affinity fields that a network is to reproduce.
 
-Only cells near a keypoint or a limb are touched. Each gets a patch of cells, and the patches of one person are computed
-at once: they are of different channels, so no cell occurs twice, and they fit into the processor's cache. That is what
-makes crowded pictures cheap.
+Only cells near a keypoint or a limb are touched. Each gets a patch of cells; the patches of one person are computed at
+once, as large as the largest, and each is added to its map. They fit into the processor's cache, which is what makes
+crowded pictures cheap.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,25 +73,28 @@ def draw_targets(
     offset = (stride - 1) / 2
     xy: Floats = ((people.xy - offset) / stride).astype(np.float32)
     window = _cells(people.window, stride, width, height)
-    cmap, cmap_sure = (np.zeros((len(skeleton), height, width), np.float32) for _ in range(2))
-    strength, paf_sure = (np.zeros((len(skeleton.limbs), height, width), np.float32) for _ in range(2))
-    paf = np.zeros((len(skeleton.limbs), 2, height, width), np.float32)
+    cmap = np.zeros((len(skeleton), height, width), np.float32)
+    fields = np.zeros((len(skeleton.limbs), 3, height, width), np.float32)  # strength, y, x
+    all_sure = not (people.visible == 1).any()
+    cmap_sure = None if all_sure else np.zeros_like(cmap)
+    strength_sure = None if all_sure else np.zeros_like(fields[:, 0])
     limbs = np.array(skeleton.limbs, np.intp).reshape(-1, 2)
     for person, visible, shown in zip(xy, people.visible, window):
         if style == "trt_pose":
             bounds = _square_window(person, int(5 * np.sqrt(2) * cmap_sigma) // 2)
         else:
             bounds = _around(person, person, _REACH[style] * cmap_sigma)
-        _add_confidence(cmap, cmap_sure, person, visible, _Patches.of(bounds, shown), cmap_sigma)
+        _add_confidence(cmap, cmap_sure, person, visible, _cut(bounds, shown), cmap_sigma)
         start, end = person[limbs[:, 0]], person[limbs[:, 1]]
         bounds = _around(np.minimum(start, end), np.maximum(start, end), _REACH[style] * paf_sigma)
         least = visible[limbs].min(axis=1)
-        _add_affinity(paf, strength, paf_sure, start, end, least, _Patches.of(bounds, shown), paf_sigma)
+        _add_affinity(fields, strength_sure, start, end, least, _cut(bounds, shown), paf_sigma)
+    strength, paf = fields[:, 0], fields[:, 1:]
     if style == "mean":
         paf /= np.maximum(strength, 1)[:, None]
 
-    cmap_weight = np.where(cmap > cmap_sure + 0.01, np.float32(uncertain_weight), np.float32(1))
-    paf_weight = np.where(strength > paf_sure + 0.01, np.float32(uncertain_weight), np.float32(1))
+    cmap_weight = _weight(cmap, cmap_sure, uncertain_weight)
+    paf_weight = _weight(strength, strength_sure, uncertain_weight)
     margin = _BOX_MARGIN * np.max(people.box[:, 2:] - people.box[:, :2], axis=1, initial=0, keepdims=True)
     boxes = _cells(people.box + margin * np.array([-1, -1, 1, 1], np.float32), stride, width, height)
     low, high = np.maximum(boxes[:, :2], window[:, :2]), np.minimum(boxes[:, 2:], window[:, 2:])
@@ -107,86 +110,82 @@ def draw_targets(
 
 
 def _add_confidence(
-    cmap: Floats, cmap_sure: Floats, xy: Floats, visible: NDArray[np.uint8], patches: _Patches, sigma: float
+    cmap: Floats, sure: Floats | None, xy: Floats, visible: NDArray[np.uint8], inside: NDArray[np.intp], sigma: float
 ) -> None:
-    known = np.flatnonzero((visible > 0) & patches.any)
-    if not len(known):
+    parts = _shown(visible, inside)
+    if not len(parts):
         return
-    rows, columns, shown_rows, shown_columns = patches.cells(known)
+    dy, dx = _steps(inside[parts], xy[parts])
     scale = np.float32(-0.5 / sigma**2)
-    down = np.exp((rows - xy[known, 1, None]) ** 2 * scale) * shown_rows  # separable: two short exponentials do
-    right = np.exp((columns - xy[known, 0, None]) ** 2 * scale) * shown_columns
-    value = down[:, :, None] * right[:, None, :]
-    cells = _flat(known, rows, columns, cmap.shape[-2:])
-    flat = cmap.reshape(-1)
-    flat[cells] = np.maximum(flat[cells], value)
-    value *= (visible[known] == 2)[:, None, None]
-    flat = cmap_sure.reshape(-1)
-    flat[cells] = np.maximum(flat[cells], value)
+    value = np.exp(dy * dy * scale)[:, :, None] * np.exp(dx * dx * scale)[:, None, :]
+    for patch, part, (x0, y0, x1, y1) in zip(value, parts.tolist(), inside[parts].tolist()):
+        patch = patch[: y1 - y0, : x1 - x0]
+        np.maximum(cmap[part, y0:y1, x0:x1], patch, out=cmap[part, y0:y1, x0:x1])
+        if sure is not None and visible[part] == 2:
+            np.maximum(sure[part, y0:y1, x0:x1], patch, out=sure[part, y0:y1, x0:x1])
 
 
 def _add_affinity(
-    paf: Floats,
-    strength: Floats,
-    paf_sure: Floats,
+    fields: Floats,
+    sure: Floats | None,
     start: Floats,
     end: Floats,
     visible: NDArray[np.uint8],
-    patches: _Patches,
+    inside: NDArray[np.intp],
     sigma: float,
 ) -> None:
-    known = np.flatnonzero((visible > 0) & patches.any)
-    if not len(known):
+    limbs = _shown(visible, inside)
+    if not len(limbs):
         return
-    rows, columns, shown_rows, shown_columns = patches.cells(known)
-    along = end[known] - start[known]
+    along = end[limbs] - start[limbs]
     length = np.hypot(along[:, 0], along[:, 1])
     unit = along / np.maximum(length, np.float32(1e-6))[:, None]
     ux, uy = unit[:, 0, None, None], unit[:, 1, None, None]
-    dx = (columns - start[known, 0, None]).astype(np.float32)[:, None, :]
-    dy = (rows - start[known, 1, None]).astype(np.float32)[:, :, None]
-    beyond = dx * ux + dy * uy
+    dy, dx = _steps(inside[limbs], start[limbs])
+    # Distance to the segment: across it, and along it beyond its ends.
+    beyond = (dx * unit[:, :1])[:, None, :] + (dy * unit[:, 1:])[:, :, None]
     beyond -= np.clip(beyond, 0, length[:, None, None])
-    across = dx * uy - dy * ux
-    value = np.exp((beyond * beyond + across * across) * np.float32(-0.5 / sigma**2))
-    value *= shown_rows[:, :, None] & shown_columns[:, None, :]
-    shape = paf.shape[-2:]
-    for part, component in ((0, uy), (1, ux)):
-        paf.reshape(-1)[_flat(2 * known + part, rows, columns, shape)] += value * component
-    cells = _flat(known, rows, columns, shape)
-    strength.reshape(-1)[cells] += value
-    value *= (visible[known] == 2)[:, None, None]
-    paf_sure.reshape(-1)[cells] += value
+    across = (dx * unit[:, 1:])[:, None, :] - (dy * unit[:, :1])[:, :, None]
+    beyond *= beyond
+    across *= across
+    beyond += across
+    beyond *= np.float32(-0.5 / sigma**2)
+    value = np.exp(beyond, out=beyond)
+    for patch, limb, (x0, y0, x1, y1) in zip(
+        np.stack((value, value * uy, value * ux), axis=1), limbs.tolist(), inside[limbs].tolist()
+    ):
+        patch = patch[:, : y1 - y0, : x1 - x0]
+        fields[limb, :, y0:y1, x0:x1] += patch
+        if sure is not None and visible[limb] == 2:
+            sure[limb, y0:y1, x0:x1] += patch[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Patches:
-    """One person's rectangles of cells (x0, y0, x1, y1; half open) inside the window that shows the person."""
+def _shown(visible: NDArray[np.uint8], inside: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the indices of what is known and has a cell at all."""
+    return np.flatnonzero((visible > 0) & (inside[:, 2:] > inside[:, :2]).all(axis=1))
 
-    inside: NDArray[np.intp]
-    window: NDArray[np.intp]
-    any: NDArray[np.bool_]
 
-    @classmethod
-    def of(cls, bounds: NDArray[np.intp], window: NDArray[np.intp]) -> _Patches:
-        low, high = np.maximum(bounds[:, :2], window[:2]), np.minimum(bounds[:, 2:], window[2:])
-        return cls(np.concatenate((low, high), axis=1), window, np.asarray((high > low).all(axis=1)))
+def _steps(inside: NDArray[np.intp], origin: Floats) -> tuple[Floats, Floats]:
+    """Return how far rows (n, a) and columns (n, b) of patches lie from origins (n, 2), in cells.
 
-    def cells(self, chosen: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[Any], NDArray[Any]]:
-        """Return the rows (n, a) and columns (n, b) of patches of one size that hold the rectangles, and which count.
+    Patches begin at their rectangles' corners and are as large as the largest.
+    """
+    n_columns, n_rows = (inside[:, 2:] - inside[:, :2]).max(axis=0)
+    corner = (inside[:, :2] - origin).astype(np.float32)
+    rows, columns = np.arange(n_rows, dtype=np.float32), np.arange(n_columns, dtype=np.float32)
+    return corner[:, 1:] + rows, corner[:, :1] + columns
 
-        Patches stay in the window.
-        """
-        inside = self.inside[chosen]
-        n_columns, n_rows = (inside[:, 2:] - inside[:, :2]).max(axis=0)
-        rows = np.minimum(inside[:, 1, None], self.window[3] - n_rows) + np.arange(n_rows)
-        columns = np.minimum(inside[:, 0, None], self.window[2] - n_columns) + np.arange(n_columns)
-        return (
-            rows,
-            columns,
-            (rows >= inside[:, 1, None]) & (rows < inside[:, 3, None]),
-            (columns >= inside[:, 0, None]) & (columns < inside[:, 2, None]),
-        )
+
+def _weight(maps: Floats, sure: Floats | None, uncertain_weight: float) -> Floats:
+    """Return the loss weight of each cell: 1, or less where only uncertain keypoints speak."""
+    if sure is None:
+        return np.ones(maps.shape, np.float32)
+    weight: Floats = np.where(maps > sure + 0.01, np.float32(uncertain_weight), np.float32(1))
+    return weight
+
+
+def _cut(bounds: NDArray[np.intp], window: NDArray[np.intp]) -> NDArray[np.intp]:
+    return np.concatenate((np.maximum(bounds[:, :2], window[:2]), np.minimum(bounds[:, 2:], window[2:])), axis=1)
 
 
 def _around(low: Floats, high: Floats, reach: float) -> NDArray[np.intp]:
@@ -197,14 +196,6 @@ def _around(low: Floats, high: Floats, reach: float) -> NDArray[np.intp]:
 def _square_window(centre: Floats, reach: int) -> NDArray[np.intp]:
     cell = np.floor(centre + 0.5).astype(np.intp)
     return np.concatenate((cell - reach, cell + reach + 1), axis=1)
-
-
-def _flat(
-    channel: NDArray[np.intp], rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, ...]
-) -> NDArray[np.intp]:
-    """Return the flat indices (n, a, b) of patches in maps (channels, h, w)."""
-    flat: NDArray[np.intp] = ((channel[:, None] * shape[0] + rows) * shape[1])[:, :, None] + columns[:, None, :]
-    return flat
 
 
 def _cells(boxes: Floats, stride: int, width: int, height: int) -> NDArray[np.intp]:
