@@ -75,7 +75,9 @@ def main() -> None:
     arguments = parser.parse_args()
     config = ModelConfig(name=arguments.model, input_size=arguments.input_size, threads=arguments.threads)
     with load(config=config, search=default_search(os.environ)) as estimator:
-        print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {estimator.engine.backend}, {arguments.model}")
+        print(
+            f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {estimator.engine.backend}, {arguments.model}"
+        )
         if arguments.memory:
             frames = arguments.frames or 5000
             uri = f"synthetic://people?n=5&width=1280&height=720&frames={frames}"
@@ -88,7 +90,10 @@ def main() -> None:
         for repeat in range(arguments.repeats):
             wall_s, infer_s, count = overhead(arguments.video, estimator, arguments.frames)
             ratios.append(wall_s / infer_s)
-            print(f"run {repeat}: {count} frames, wall {wall_s * 1e3:.2f} ms, network {infer_s * 1e3:.2f} ms a frame,", end="")
+            print(
+                f"run {repeat}: {count} frames, wall {wall_s * 1e3:.2f} ms, network {infer_s * 1e3:.2f} ms a frame,",
+                end="",
+            )
             print(f" overhead {100 * (ratios[-1] - 1):.1f} %")
         print(f"median overhead {100 * (statistics.median(ratios) - 1):.1f} %")
 

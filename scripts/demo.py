@@ -40,9 +40,8 @@ def main() -> None:
     latency = sorted(m["latency_ms"]["infer"] + m["latency_ms"]["decode"] for m in messages)[len(messages) // 2]
     print()
     print(f"{len(messages)} frames: {min(counts)} to {max(counts)} people a frame, {sum(counts)} in all,")
-    print(
-        f"{sum(keypoints) / max(1, len(keypoints)):.1f} keypoints each, {latency:.1f} ms a frame for network and decoding"
-    )
+    each = sum(keypoints) / max(1, len(keypoints))
+    print(f"{each:.1f} keypoints each, {latency:.1f} ms a frame for network and decoding")
     print("look at  demo/out.jpg  demo/out.mp4   and at the keypoints in  demo/out.jsonl")
     if not any(counts):
         sys.exit("nobody was found: that is a bug, please report it")

@@ -2,8 +2,8 @@
 
     python scripts/make_sample.py scripts/sample
 
-`data.astronaut` is NASA's portrait of Eileen Collins (public domain), `data.camera` the cameraman by Lav Varshney (CC0).
-The clip pans over both side by side, slowly enough for a person to be followed. Needs scikit-image and PyAV.
+`data.astronaut` is NASA's portrait of Eileen Collins (public domain), `data.camera` the cameraman by Lav Varshney
+(CC0). The clip pans over both side by side, slowly enough for a person to be followed. Needs scikit-image and PyAV.
 """
 
 from __future__ import annotations
