@@ -92,7 +92,8 @@ def test_a_pose_message_follows_the_schema_and_carries_its_properties(broker: Mo
 
 def test_the_retained_messages_tell_a_late_comer_everything(broker: Mosquitto, sinks: Any) -> None:
     sink = sinks(broker.uri, live=True)
-    until(lambda: sink.connected)
+    with Subscriber(broker) as early:
+        until(lambda: len({m.topic for m in early.messages}) == 3)
     with Subscriber(broker) as subscriber:
         until(lambda: len(subscriber.messages) == 3)
         assert all(m.retain for m in subscriber.messages)

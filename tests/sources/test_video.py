@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -36,16 +36,15 @@ def test_every_frame_of_every_container(clips: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain.mp4", "rotated-90.mp4", "rotated-180.mp4", "rotated-270.mp4"])
-def test_frames_are_upright_as_in_opencv(clips: Path, name: str) -> None:
-    reference = cv2.VideoCapture(str(clips / name))
+def test_frames_are_upright_as_in_ffmpeg(clips: Path, name: str) -> None:
+    command = ["ffmpeg", "-v", "error", "-i", name, "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    raw = subprocess.run(command, cwd=clips, capture_output=True, check=True, timeout=30).stdout
     with open_source(str(clips / name)) as source:
-        for frame in source:
-            ok, image = reference.read()
-            assert ok
-            np.testing.assert_array_equal(frame.image, image)
-        assert (source.info.height, source.info.width) == frame.image.shape[:2]
-    assert not reference.read()[0]
-    reference.release()
+        height, width = source.info.height, source.info.width
+        upright = np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+        for frame, expected in zip(source, upright, strict=True):
+            # its colour conversion rounds differently
+            assert np.abs(frame.image.astype(int) - expected).mean() < 3
 
 
 def test_times_of_a_variable_rate_come_from_the_file(clips: Path) -> None:
