@@ -48,9 +48,7 @@ def build_paf_attention(
     backbone_class = _backbone_class(backbone_name)
     backbone = backbone_class(torchvision.models.get_model(backbone_name, weights=weights))
     head_class = _AttentionHead if _KINDS["_baseline" + suffix] else _PlainHead
-    head = head_class(
-        _BACKBONES[backbone_name], n_parts, n_paf_channels, upsample_channels, num_upsample, num_flat
-    )
+    head = head_class(_BACKBONES[backbone_name], n_parts, n_paf_channels, upsample_channels, num_upsample, num_flat)
     return nn.Sequential(backbone, head)
 
 
@@ -116,8 +114,12 @@ def _backbone_class(name: str) -> type[_ResNet] | type[_DenseNet] | type[_MnasNe
 class _PlainHead(nn.Module):
     def __init__(self, channels: int, n_cmap: int, n_paf: int, upsample: int, num_upsample: int, num_flat: int) -> None:
         super().__init__()
-        self.cmap_conv = nn.Sequential(_upsample(channels, upsample, num_upsample, num_flat), nn.Conv2d(upsample, n_cmap, 1))
-        self.paf_conv = nn.Sequential(_upsample(channels, upsample, num_upsample, num_flat), nn.Conv2d(upsample, n_paf, 1))
+        self.cmap_conv = nn.Sequential(
+            _upsample(channels, upsample, num_upsample, num_flat), nn.Conv2d(upsample, n_cmap, 1)
+        )
+        self.paf_conv = nn.Sequential(
+            _upsample(channels, upsample, num_upsample, num_flat), nn.Conv2d(upsample, n_paf, 1)
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.cmap_conv(x), self.paf_conv(x)

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_pose_app.geometry import Size, invert
 from trt_pose_app.skeleton import Skeleton
 from trt_pose_app.training.photo import Photo
-from trt_pose_app.training.recipe import AugmentRecipe
+from trt_pose_app.training.recipe import AugmentRecipe, TrtPosePlacement
 from trt_pose_app.training.targets import People
 
 Image = NDArray[np.uint8]
@@ -25,14 +26,15 @@ def compose(
     rng: np.random.Generator,
 ) -> tuple[Image, People]:
     """Return a picture (size, size, 3) BGR made of one, two or four photos, and its people in its pixels."""
-    canvas = np.full((size, size, 3), FILL, np.uint8)
+    fill = 0 if recipe.trt_pose else FILL
+    canvas = np.full((size, size, 3), fill, np.uint8)
     parts = []
     for (photo, image), (x0, y0, x1, y1) in zip(photos, _tiles(len(photos), size, rng)):
         matrix, mirrored = _placement(photo, (x1 - x0, y1 - y0), recipe, rng)
         cv2.warpAffine(
             image, matrix, (x1 - x0, y1 - y0), dst=canvas[y0:y1, x0:x1],
             flags=cv2.INTER_LINEAR,  # as the run time resizes
-            borderMode=cv2.BORDER_CONSTANT, borderValue=(FILL,) * 3,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 3,
         )  # fmt: skip
         matrix[:, 2] += (x0, y0)
         order = list(skeleton.flip) if mirrored else slice(None)
@@ -71,9 +73,11 @@ def _tiles(count: int, size: int, rng: np.random.Generator) -> list[tuple[int, i
 
 
 def _placement(
-    photo: Photo, tile: tuple[int, int], recipe: AugmentRecipe, rng: np.random.Generator
+    photo: Photo, tile: Size, recipe: AugmentRecipe, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], bool]:
     """Return the (2, 3) affine map photo -> tile and whether it mirrors."""
+    if recipe.trt_pose is not None:
+        return _trt_pose_placement((photo.width, photo.height), tile, recipe.trt_pose, rng), False
     # Between just fitting and just covering.
     scale = np.sqrt(tile[0] / photo.width * tile[1] / photo.height)
     scale *= np.exp(rng.uniform(np.log(recipe.scale_min), np.log(recipe.scale_max)))
@@ -95,6 +99,25 @@ def _placement(
     linear = np.array([[sign * cos, -sin], [sign * sin, cos]])
     aim = (np.array(tile) - 1) / 2 + rng.uniform(-recipe.shift, recipe.shift, 2) * tile
     return np.concatenate((linear, (aim - linear @ centre)[:, None]), axis=1), mirrored
+
+
+def _trt_pose_placement(
+    photo: Size, tile: Size, ranges: TrtPosePlacement, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the map photo -> tile that trt_pose's trainer draws.
+
+    It goes the other way: a corner of the picture, as a share of its sides from the middle, is turned, shifted and
+    scaled and so is a share of the photo's sides. Turning shares, not pixels, shears photos that are not square.
+    """
+    angle, scale = rng.uniform(*ranges.angle), rng.uniform(*ranges.scale)
+    shift = rng.uniform(*ranges.translate, 2)
+    aspect = photo[0] / photo[1] if ranges.keep_aspect_ratio else 1.0
+    widened = np.diag([max(1.0, 1 / aspect), max(1.0, aspect)])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    linear = np.diag(photo) @ (scale * turn @ widened) @ np.diag(1 / np.array(tile))
+    # Pixel centres lie half a pixel inside the edges that shares are counted from.
+    offset = np.array(photo) * (scale * shift + 0.5) - linear @ (np.array(tile) / 2) + linear @ (0.5, 0.5) - 0.5
+    return invert(np.concatenate((linear, offset[:, None]), axis=1))
 
 
 def _disturb(image: Image, recipe: AugmentRecipe, rng: np.random.Generator) -> Image:

@@ -48,10 +48,12 @@ def read_training_data(recipe: DataRecipe) -> TrainingData:
                 f"{source.annotations} has another skeleton than {recipe.annotations}",
                 hint="choose one for both with data.skeleton",
             )
-        if source.people_only:
-            data = replace(data, photos=tuple(p for p in data.photos if len(p.xy) or len(p.ignore)))
-        more.append((data, source.share))
-    return TrainingData(main, tuple(more))
+        more.append((_with_people(data) if source.people_only else data, source.share))
+    return TrainingData(_with_people(main) if recipe.people_only else main, tuple(more))
+
+
+def _with_people(data: KeypointData) -> KeypointData:
+    return replace(data, photos=tuple(p for p in data.photos if len(p.xy) or len(p.ignore)))
 
 
 def read_coco(annotations: Path, images: Path, *, category: str, skeleton: str | None = None) -> KeypointData:

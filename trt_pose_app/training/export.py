@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from trt_pose_app.errors import ModelNotFoundError
-from trt_pose_app.networks.nano import PoseNano
+from trt_pose_app.skeleton import Skeleton, flip_by_name
+from trt_pose_app.training.build import build_network
 from trt_pose_app.training.checkpoint import read_checkpoint
-from trt_pose_app.training.loop import CHECKPOINT, build_network
+from trt_pose_app.training.loop import CHECKPOINT
 from trt_pose_app.training.recipe import Recipe
 
 OPSET = 17  # TensorRT 8.6 of JetPack 6 reads it
@@ -26,12 +27,13 @@ def export_onnx(folder: Path, target: Path) -> None:
     if not checkpoint.is_file():
         raise ModelNotFoundError(f"there is no {checkpoint}", hint="train first, or name the run with --run")
     state = read_checkpoint(checkpoint)
-    limbs = tuple((int(a), int(b)) for a, b in state["limbs"])
-    network = build_network(Recipe.model_validate_json(state["recipe"]), tuple(state["parts"]), limbs)
+    parts, limbs = tuple(state["parts"]), tuple((int(a), int(b)) for a, b in state["limbs"])
+    recipe = Recipe.model_validate_json(state["recipe"])
+    network = build_network(recipe.network, Skeleton(recipe.name, parts, limbs, flip_by_name(parts)))
     network.load_state_dict(state["ema"])
     network.eval()
     target.parent.mkdir(parents=True, exist_ok=True)
-    side = 8 * PoseNano.multiple_of
+    side = 8 * network.multiple_of
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the classic exporter needs no further packages
         torch.onnx.export(

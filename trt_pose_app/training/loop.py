@@ -14,14 +14,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from trt_pose_app.errors import ConfigError, DependencyError
-from trt_pose_app.networks.nano import PoseNano
+from trt_pose_app.training.build import PoseNetwork, build_network, freeze, start_weights
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
 from trt_pose_app.training.coco import KeypointData, TrainingData
 from trt_pose_app.training.contact_sheet import contact_sheet
 from trt_pose_app.training.ema import Ema
 from trt_pose_app.training.loss import map_loss
 from trt_pose_app.training.photo import Photo
-from trt_pose_app.training.pretrained import load_trunk
 from trt_pose_app.training.rate import rate_at
 from trt_pose_app.training.recipe import Recipe
 from trt_pose_app.training.samples import Batch, BatchNumbers, Samples
@@ -42,11 +41,11 @@ class Training:
         self._device = _device(recipe.schedule.device)
         torch.set_num_threads(recipe.schedule.threads)
         torch.manual_seed(recipe.schedule.seed)
-        self.network = build_network(recipe, data.main.skeleton.parts, data.main.skeleton.limbs)
+        self.network = build_network(recipe.network, data.main.skeleton)
         checkpoint = folder / CHECKPOINT
-        if recipe.network.trunk is not None and not checkpoint.is_file():
-            load_trunk(self.network.trunk, recipe.network.trunk)
-        _freeze(self.network, recipe.network.frozen_trunk_blocks)
+        if not checkpoint.is_file():
+            start_weights(self.network, recipe.network)
+        freeze(self.network, recipe.network)
         self.network.to(self._device, memory_format=torch.channels_last)
         self.optimiser = _optimiser(self.network, recipe)
         self.ema = Ema(self.network, recipe.schedule.ema)
@@ -59,7 +58,7 @@ class Training:
         """Train, yielding (steps done, loss) after each step. Leaving the iteration early loses no finished step
         once ``save`` is called; checkpoints are also written as the recipe says."""
         recipe = self._recipe
-        samples = Samples(self._data, recipe, PoseNano.stride)
+        samples = Samples(self._data, recipe, self.network.stride)
         loader = DataLoader(
             samples,
             batch_sampler=BatchNumbers(recipe, self.step),
@@ -110,7 +109,8 @@ class Training:
         loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip_gradient)
+        if schedule.clip_gradient is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip_gradient)
         self.optimiser.step()
         value = float(loss.detach())
         if value != value:
@@ -120,9 +120,9 @@ class Training:
     def _validate(self, photos: Sequence[Photo]) -> float:
         network, skeleton = self.ema.network, self._data.main.skeleton
         size = self._recipe.schedule.sizes[-1][1]
-        share: float = pck(network, photos[:_VALIDATION_PHOTOS], skeleton, size, PoseNano.stride)
+        share: float = pck(network, photos[:_VALIDATION_PHOTOS], skeleton, size, self.network.stride)
         _LOG.info("step %d: PCK@0.2 from the maps %.3f", self.step, share)
-        sheet = contact_sheet(network, photos[:_SHEET_PHOTOS], skeleton, size, PoseNano.stride)
+        sheet = contact_sheet(network, photos[:_SHEET_PHOTOS], skeleton, size, self.network.stride)
         cv2.imwrite(str(self._folder / f"step-{self.step:06}.jpg"), sheet)
         return share
 
@@ -160,18 +160,7 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda")
 
 
-def build_network(recipe: Recipe, parts: tuple[str, ...], limbs: tuple[tuple[int, int], ...]) -> PoseNano:
-    """Return the recipe's network with fresh weights."""
-    return PoseNano(len(parts), len(limbs), trunk_blocks=recipe.network.trunk_blocks, width=recipe.network.width)
-
-
-def _freeze(network: PoseNano, blocks: int) -> None:
-    if blocks:
-        for module in list(network.trunk)[: 2 + 4 * blocks]:  # the stem and its ReLU, then four modules a block
-            module.requires_grad_(False)
-
-
-def _optimiser(network: PoseNano, recipe: Recipe) -> torch.optim.AdamW:
+def _optimiser(network: PoseNetwork, recipe: Recipe) -> torch.optim.Optimizer:
     groups = []
     for in_trunk in (True, False):
         for decays in (True, False):
@@ -189,7 +178,8 @@ def _optimiser(network: PoseNano, recipe: Recipe) -> torch.optim.AdamW:
                     "weight_decay": recipe.schedule.weight_decay if decays else 0.0,
                 }
             )
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.schedule.learning_rate)
+    kind = torch.optim.AdamW if recipe.schedule.optimiser == "adamw" else torch.optim.Adam
+    return kind([group for group in groups if group["params"]], lr=recipe.schedule.learning_rate)
 
 
 def _quiet_worker(_: int) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trt_pose_app.errors import ConfigError
+from trt_pose_app.training.trt_pose_task import recipe_of_task
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,6 +42,7 @@ class DataRecipe(_Table):
     annotations: Path = Field(description="their annotation file, COCO keypoint format")
     validation_images: Path | None = Field(None, description="folder of photos that are never trained on")
     validation_annotations: Path | None = None
+    people_only: bool = Field(False, description="leave out photos without any annotation")
     more: tuple[MoreData, ...] = ()
     skeleton: str | None = Field(None, description="a built-in skeleton; without one the category's own is used")
     category: str = Field("person", description="the annotated category to learn")
@@ -51,14 +53,32 @@ class DataRecipe(_Table):
 
 
 class NetworkRecipe(_Table):
-    """The network and the pretrained trunk it starts from."""
+    """The network and the weights it starts from."""
 
+    kind: str = Field("pose-nano", description="pose-nano, or a network of trt_pose such as resnet18_baseline_att")
     trunk_blocks: Annotated[int, Field(ge=4, le=11)] = 8
     width: Annotated[int, Field(ge=8)] = 128
     trunk: Path | None = Field(None, description="ONNX file with a folded MobileNet v1 trunk to start from")
     frozen_trunk_blocks: Annotated[int, Field(ge=0, le=11)] = Field(
         0, description="first trunk blocks, with the stem, that keep their pretrained weights"
     )
+    num_upsample: Annotated[int, Field(ge=0, le=3)] = Field(
+        3, description="trt_pose: doublings; the stride is 32 / 2^n"
+    )
+    num_flat: Annotated[int, Field(ge=0)] = Field(0, description="trt_pose: 3x3 convolutions after each doubling")
+    upsample_channels: Count = Field(256, description="trt_pose: channels of the head")
+    initial_weights: Path | None = Field(None, description="trt_pose: a checkpoint to start from")
+    imagenet: bool = Field(False, description="trt_pose: start from torchvision's ImageNet weights, which it fetches")
+
+
+class TrtPosePlacement(_Table):
+    """trt_pose's way to lay a photo into the picture, ranges as in its task files: the whole photo is stretched to the
+    picture, turned by ``angle`` radians, shown ``scale`` times smaller and shifted, on black."""
+
+    angle: tuple[float, float] = (0.0, 0.0)
+    scale: tuple[Positive, Positive] = (1.0, 1.0)
+    translate: tuple[float, float] = (0.0, 0.0)
+    keep_aspect_ratio: bool = False
 
 
 class AugmentRecipe(_Table):
@@ -81,7 +101,8 @@ class AugmentRecipe(_Table):
     grey: Unit = Field(0.1, description="share of grey pictures")
     blur: Unit = 0.1
     jpeg: Unit = 0.1
-    cutout: Unit = Field(0.25, description="share of pictures with a grey box over a part of them")
+    cutout: Unit = Field(0.25, description="share of pictures with a plain box over a part of them")
+    trt_pose: TrtPosePlacement | None = Field(None, description="instead of scale, rotation and shift as above")
 
 
 class TargetRecipe(_Table):
@@ -93,6 +114,9 @@ class TargetRecipe(_Table):
     cmap_sigma: Positive = 0.9
     paf_sigma: Positive = 0.8
     uncertain_weight: Unit = Field(1.0, description="loss weight of keypoints with visibility 1")
+    mask: Literal["unknown", "unlabelled", "none"] = Field(
+        "unknown", description="what does not count: unknown keypoints, crowds and unlabelled people; only the latter"
+    )
 
 
 class ScheduleRecipe(_Table):
@@ -103,12 +127,16 @@ class ScheduleRecipe(_Table):
     sizes: tuple[tuple[Unit, Count], ...] = Field(
         ((0.0, 192), (0.7, 256)), description="(share of the steps done, picture side in pixels) in rising order"
     )
+    optimiser: Literal["adamw", "adam"] = "adamw"
     learning_rate: Positive = 2e-3
+    rates: tuple[tuple[Annotated[int, Field(ge=0)], Positive], ...] = Field(
+        (), description="(step, learning rate from there on), instead of the cosine"
+    )
     trunk_rate: Annotated[float, Field(ge=0)] = Field(0.2, description="of the learning rate, for the pretrained trunk")
     warm_up_steps: Annotated[int, Field(ge=0)] = 100
     flat: Unit = Field(0.5, description="share of the steps before the cosine begins to fall")
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    clip_gradient: Positive = 5.0
+    clip_gradient: Positive | None = 5.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
     foreground_weight: Annotated[float, Field(ge=0)] = Field(9.0, description="extra loss weight per unit of target")
     bf16: bool = Field(True, description="mixed precision: convolutions in bfloat16")
@@ -136,13 +164,11 @@ class Recipe(_Table):
 
 
 def read_recipe(path: Path, sets: Sequence[str] = ()) -> Recipe:
-    """Read a TOML recipe and lay ``table.field=value`` settings over it. Raises ConfigError with every mistake."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error.strerror}", hint="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}", hint="correct the file") from error
+    """Read a TOML recipe and lay ``table.field=value`` settings over it. Raises ConfigError with every mistake.
+
+    A ``.json`` file is a task of trt_pose, see ``trt_pose_task``.
+    """
+    data = recipe_of_task(path) if path.suffix == ".json" else _read_toml(path)
     for setting in sets:
         _lay_over(data, setting)
     try:
@@ -150,6 +176,16 @@ def read_recipe(path: Path, sets: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         mistakes = [f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
         raise ConfigError(f"{path}: {'; '.join(mistakes)}", hint="docs/training.md describes every field") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror}", hint="check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}", hint="correct the file") from error
+    return data
 
 
 def _lay_over(data: dict[str, Any], setting: str) -> None:

@@ -65,6 +65,7 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
             paf_sigma=recipe.targets.paf_sigma,
             uncertain_weight=recipe.targets.uncertain_weight,
             style=recipe.targets.style,
+            mask=recipe.targets.mask,
         )
         arrays = (targets.cmap, targets.paf, targets.cmap_weight, targets.paf_weight)
         return (torch.from_numpy(picture.transpose(2, 0, 1).copy()), *(torch.from_numpy(a) for a in arrays))

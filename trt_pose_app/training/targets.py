@@ -59,6 +59,7 @@ def draw_targets(
     paf_sigma: float,
     uncertain_weight: float = 1.0,
     style: Literal["mean", "trt_pose"] = "mean",
+    mask: Literal["unknown", "unlabelled", "none"] = "unknown",
 ) -> Targets:
     """Return the maps for a picture of ``size`` (width, height).
 
@@ -67,7 +68,8 @@ def draw_targets(
     segment; where limbs of one kind overlap the style ``mean`` never exceeds length 1 and ``trt_pose`` adds up.
     ``trt_pose`` also cuts confidence maps to its square window of int(5 s) cells, s = sqrt(2) sigma.
     The weight is 0 where a person's keypoint is unknown (in the person's box, except on another person's known
-    keypoint of that kind) and inside ``ignore``.
+    keypoint of that kind) and inside ``ignore``; with the ``mask`` "unlabelled" only inside ``ignore``, with "none"
+    nowhere.
     """
     width, height = size[0] // stride, size[1] // stride
     offset = (stride - 1) / 2
@@ -95,18 +97,31 @@ def draw_targets(
 
     cmap_weight = _weight(cmap, cmap_sure, uncertain_weight)
     paf_weight = _weight(strength, strength_sure, uncertain_weight)
+    if mask == "unknown":
+        _hide_unknown(people, (cmap, cmap_weight), (strength, paf_weight), limbs, stride, window)
+    if mask != "none":
+        for x0, y0, x1, y1 in _cells(people.ignore, stride, width, height):
+            cmap_weight[:, y0:y1, x0:x1] = 0
+            paf_weight[:, y0:y1, x0:x1] = 0
+    return Targets(cmap, paf.reshape(-1, height, width), cmap_weight, np.repeat(paf_weight, 2, axis=0))
+
+
+def _hide_unknown(
+    people: People,
+    parts: tuple[Floats, Floats],
+    fields: tuple[Floats, Floats],
+    limbs: NDArray[np.intp],
+    stride: int,
+    window: NDArray[np.intp],
+) -> None:
+    """Set the weights (second of each pair) to 0 in people's boxes where their keypoint or limb is unknown."""
+    height, width = parts[0].shape[-2:]
     margin = _BOX_MARGIN * np.max(people.box[:, 2:] - people.box[:, :2], axis=1, initial=0, keepdims=True)
     boxes = _cells(people.box + margin * np.array([-1, -1, 1, 1], np.float32), stride, width, height)
     low, high = np.maximum(boxes[:, :2], window[:, :2]), np.minimum(boxes[:, 2:], window[:, 2:])
-    for person, ((x0, y0), (x1, y1)) in enumerate(zip(low, high)):
-        unknown = people.visible[person] == 0
-        cmap_weight[unknown, y0:y1, x0:x1] *= cmap[unknown, y0:y1, x0:x1] >= _CLEAR
-        unknown_limb = unknown[limbs].any(axis=1)
-        paf_weight[unknown_limb, y0:y1, x0:x1] *= strength[unknown_limb, y0:y1, x0:x1] >= _CLEAR
-    for x0, y0, x1, y1 in _cells(people.ignore, stride, width, height):
-        cmap_weight[:, y0:y1, x0:x1] = 0
-        paf_weight[:, y0:y1, x0:x1] = 0
-    return Targets(cmap, paf.reshape(-1, height, width), cmap_weight, np.repeat(paf_weight, 2, axis=0))
+    for visible, (x0, y0), (x1, y1) in zip(people.visible, low, high):
+        for (maps, weight), unknown in ((parts, visible == 0), (fields, (visible[limbs] == 0).any(axis=1))):
+            weight[unknown, y0:y1, x0:x1] *= maps[unknown, y0:y1, x0:x1] >= _CLEAR
 
 
 def _add_confidence(

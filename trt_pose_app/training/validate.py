@@ -31,16 +31,15 @@ def letterboxed(photo: Photo, size: int) -> tuple[Pixels, Geometry] | None:
 
 @torch.no_grad()
 def pck(network: torch.nn.Module, photos: Sequence[Photo], skeleton: Skeleton, size: int, stride: int) -> float:
-    """Return the share of the main people's sure keypoints found within 0.2 of their torso.
+    """Return the share of the main people's sure keypoints found within 0.2 of their torso (see ``reference_px``).
 
     The strongest cell inside the person's box counts: a measure of the maps alone, for comparing steps of one run.
-    The torso is shoulder to opposite hip; people without one are left out.
     """
     hits = total = 0
     device = next(network.parameters()).device
     for photo in photos:
-        torso = torso_px(photo, skeleton)
-        if torso is None or (laid := letterboxed(photo, size)) is None:
+        reference = reference_px(photo, skeleton)
+        if reference is None or (laid := letterboxed(photo, size)) is None:
             continue
         image, geometry = laid
         pixels = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float().to(device)
@@ -52,17 +51,27 @@ def pck(network: torch.nn.Module, photos: Sequence[Photo], skeleton: Skeleton, s
         cell = np.stack((column + max(x0 - 1, 0), row + max(y0 - 1, 0)), axis=1)
         found = geometry.to_frame((cell + 0.5) * stride - 0.5)
         distance = np.linalg.norm(found - photo.xy[photo.main], axis=1)
-        hits += int((distance[sure] <= 0.2 * torso).sum())
+        hits += int((distance[sure] <= 0.2 * reference).sum())
         total += int(sure.sum())
     return hits / max(total, 1)
 
 
-def torso_px(photo: Photo, skeleton: Skeleton) -> float | None:
-    """Return left shoulder to right hip of the main person, or the other diagonal, or None where neither is known."""
+def reference_px(photo: Photo, skeleton: Skeleton) -> float | None:
+    """Return the size that the main person's errors are measured by, or None where it is unknown.
+
+    It is left shoulder to right hip or the other diagonal; without such parts (hands, animals) half the box's larger
+    side.
+    """
     if photo.main < 0:
         return None
     index = {name: i for i, name in enumerate(skeleton.parts)}
-    for shoulder, hip in (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip")):
-        if shoulder in index and hip in index and photo.visible[photo.main, [index[shoulder], index[hip]]].all():
-            return float(np.linalg.norm(photo.xy[photo.main, index[shoulder]] - photo.xy[photo.main, index[hip]]))
+    diagonals = [(f"{a}_shoulder", f"{b}_hip") for a, b in (("left", "right"), ("right", "left"))]
+    diagonals = [pair for pair in diagonals if set(pair) <= index.keys()]
+    if not diagonals:
+        box = photo.box[photo.main]
+        return float((box[2:] - box[:2]).max() / 2)
+    for shoulder, hip in diagonals:
+        ends = [index[shoulder], index[hip]]
+        if photo.visible[photo.main, ends].all():
+            return float(np.linalg.norm(np.diff(photo.xy[photo.main, ends], axis=0)))
     return None
