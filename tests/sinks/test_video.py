@@ -220,8 +220,7 @@ def test_a_size_that_h264_has_not_is_an_error(tmp_path: Path):
     sink = open_sink(f"{tmp_path}/out.mp4", a_run(), Config())
     with pytest.raises(SinkError, match="cannot encode"):
         sink.emit(plain((0, 0, 0), (40_000, 16)), people_at(), Timings())
-    with pytest.raises(SinkError):
-        sink.close()
+    sink.close()  # emit has said it
     assert list(tmp_path.iterdir()) == []
 
 

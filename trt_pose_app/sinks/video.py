@@ -70,11 +70,17 @@ class VideoSink:
                 return
             part = part_of(self._path)
             try:
+                # An encoder that refused the size never opened, and PyAV 19 crashes when such a one is flushed.
+                encoded = self._stream.codec_context.is_open
                 try:
-                    container.mux(self._stream.encode(None))
+                    if encoded:
+                        container.mux(self._stream.encode(None))
                 finally:
                     container.close()
-                part.replace(self._path)
+                if encoded:
+                    part.replace(self._path)
+                else:
+                    part.unlink(missing_ok=True)
             except (OSError, av.FFmpegError) as error:
                 if self._path.suffix.lower() == ".mp4":  # without its index it is of no use, and the disk may be full
                     part.unlink(missing_ok=True)
