@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,11 @@ class Preprocessor:
         self._channels = (0, 1, 2) if spec.colour == "bgr" else (2, 1, 0)  # of the BGR picture
         self._mean = np.asarray(spec.mean, np.float32).reshape(3, 1, 1)
         self._scale = (1 / np.asarray(spec.std, np.float32)).reshape(3, 1, 1)
+        # A camera's frames share one geometry; decoders keep what they derive from it.
+        self.geometry = lru_cache(maxsize=16)(self._geometry)
         self._normalise = spec.mean != (0.0, 0.0, 0.0) or spec.std != (1.0, 1.0, 1.0)
 
-    def geometry(self, frame_size: Size) -> Geometry:
+    def _geometry(self, frame_size: Size) -> Geometry:
         """Return how a frame of (width, height) lies in the input."""
         width, height = self._size
         if width == 0:
