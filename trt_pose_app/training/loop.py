@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.models.store import default_search, find
 from trt_pose_app.training.build import PoseNetwork, build_network, freeze, start_weights
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
 from trt_pose_app.training.coco import KeypointData, TrainingData
@@ -24,6 +26,7 @@ from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.rate import rate_at
 from trt_pose_app.training.recipe import Recipe
 from trt_pose_app.training.samples import Batch, BatchNumbers, Samples
+from trt_pose_app.training.teacher import Teacher
 from trt_pose_app.training.validate import pck
 
 _LOG = logging.getLogger(__name__)
@@ -49,6 +52,10 @@ class Training:
         self.network.to(self._device, memory_format=torch.channels_last)
         self.optimiser = _optimiser(self.network, recipe)
         self.ema = Ema(self.network, recipe.schedule.ema)
+        self._teacher = None
+        if recipe.distillation is not None:
+            bundle = find(recipe.distillation.teacher, search=default_search(os.environ))
+            self._teacher = Teacher(bundle, data.main.skeleton, threads=recipe.schedule.threads)
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         if checkpoint.is_file():
@@ -107,6 +114,10 @@ class Training:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=schedule.bf16):
             stages = self.network(pixels.float().contiguous(memory_format=torch.channels_last))
         loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
+        if self._teacher is not None and self._recipe.distillation is not None:
+            taught = self._teacher(pixels, tuple(targets[0].shape[2:]))
+            lesson = map_loss(stages, *taught, foreground_weight=schedule.foreground_weight)
+            loss = loss + self._recipe.distillation.weight * lesson
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if schedule.clip_gradient is not None:

@@ -119,6 +119,13 @@ class TargetRecipe(_Table):
     )
 
 
+class DistillationRecipe(_Table):
+    """A trained network whose maps are followed beside the labels."""
+
+    teacher: str = Field(description="an ONNX network with a spec: its path, or its name as in `trt-pose models list`")
+    weight: Positive = Field(0.5, description="of the teacher's loss; the labels' is 1")
+
+
 class ScheduleRecipe(_Table):
     """How long and how fast."""
 
@@ -154,6 +161,7 @@ class Recipe(_Table):
     augment: AugmentRecipe = AugmentRecipe()
     targets: TargetRecipe = TargetRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+    distillation: DistillationRecipe | None = None
     checkpoint_steps: Count = Field(100, description="steps between checkpoints")
     validate_steps: Count = Field(500, description="steps between validations")
 
