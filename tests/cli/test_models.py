@@ -168,7 +168,7 @@ def test_pull_tells_what_it_could_not_verify(
     assert code == 0
     assert f"NOT VERIFIED, nobody published a checksum of it; to pin it, note its sha256 {SHA256}" in err
     assert words in err
-    assert "make a network of it with `trt-pose convert" in err
+    assert "export a checkpoint to ONNX" in err
 
 
 def test_a_wrong_checksum_ends_with_code_4(

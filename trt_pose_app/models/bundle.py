@@ -13,6 +13,10 @@ from trt_pose_app.models.spec import METADATA_KEY, ModelSpec
 NETWORK_SUFFIXES = (".onnx", ".engine")
 
 
+# This version cannot convert checkpoints itself.
+EXPORT_FIRST = "export a checkpoint to ONNX with the framework it comes from and write its spec, see docs/models.md"
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """One network file with its spec."""
@@ -53,7 +57,7 @@ def read_bundle(path: Path, spec: Path | None = None) -> Bundle:
     if path.suffix not in NETWORK_SUFFIXES:
         hint = f"a network file ends in {' or '.join(NETWORK_SUFFIXES)}"
         if path.suffix in (".pth", ".pt", ".pkl", ".zip"):
-            hint += "; make one from a checkpoint with `trt-pose convert`"
+            hint += f"; {EXPORT_FIRST}"
         raise ModelSpecError(f"{path} is not a network file", hint=hint)
     if spec is not None:
         return Bundle(ModelSpec.read(spec), path)

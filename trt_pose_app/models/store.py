@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from trt_pose_app.errors import ModelError, ModelNotFoundError, ModelSpecError
-from trt_pose_app.models.bundle import NETWORK_SUFFIXES, Bundle, MissingSpecError, read_bundle
+from trt_pose_app.models.bundle import EXPORT_FIRST, NETWORK_SUFFIXES, Bundle, MissingSpecError, read_bundle
 from trt_pose_app.models.checksum import recorded_sha256, sha256_of
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.zoo import CHECKPOINT_SUFFIX, read_zoo
@@ -91,7 +91,7 @@ def installed(search: Sequence[Path]) -> list[Installed]:
     for path in _files(search):
         spec, problem = None, None
         if path.suffix == CHECKPOINT_SUFFIX:
-            problem = "a checkpoint: trt-pose convert"
+            problem = "a checkpoint: export it to ONNX"
         else:
             try:
                 spec = find(str(path.absolute()), search=search).spec
@@ -138,9 +138,7 @@ def _not_found(name: str, search: Sequence[Path]) -> ModelNotFoundError:
         checkpoints = (directory / zoo[name].filename for directory in search)
         if zoo[name].needs_conversion:
             here = next((file for file in checkpoints if file.is_file()), None)
-            hint = (
-                f"make a network of it with `trt-pose convert {here}`" if here else f"{hint}, then `trt-pose convert`"
-            )
+            hint = f"there is {here}, but {EXPORT_FIRST}" if here else f"{hint}; then {EXPORT_FIRST}"
         return ModelNotFoundError(message, hint=hint)
     if any((directory / f"{name}.toml").is_file() for directory in search):
         return ModelNotFoundError(
