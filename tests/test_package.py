@@ -81,6 +81,6 @@ def test_the_wheel_installs_without_a_compiler_and_numpy_takes_over_with_one_war
         "layout = PafLayout(COCO18.limbs)\n"
         "PafDecoder(COCO18, layout); PafDecoder(COCO18, layout)\n"
     )
-    warned = run(python, "-c", code)
+    warned = run(python, "-I", "-c", code)  # -I: not the checkout's package
     assert warned.count("Warning") == 1, warned
     assert "trt-pose" in run(tmp_path / "venv/bin/trt-pose", "--version")
