@@ -5,7 +5,8 @@
 
 The first form runs VIDEO into a null sink and compares the wall time per frame with the time the network itself took
 for the very same frames in the very same run; it prints the ratio of every repeat and their median. Frame 0, which
-carries warm-up, is left out on both sides. The second form runs a synthetic source and prints resident memory.
+carries warm-up, is left out on both sides. The second form runs a synthetic source, prints resident memory and fails
+if it grew by more than 10 MB after the first fifth.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -57,10 +59,12 @@ class Memory(NullSink):
 
     def __init__(self, frames: int) -> None:
         self._every = max(1, frames // 10)
+        self.readings_mb: list[float] = []
 
     def emit(self, frame: Frame, poses: Poses, timings: Timings) -> None:
         if timings.seq % self._every == 0:
-            print(f"frame {timings.seq:6}  {resident_mb():7.1f} MB", flush=True)
+            self.readings_mb.append(resident_mb())
+            print(f"frame {timings.seq:6}  {self.readings_mb[-1]:7.1f} MB", flush=True)
 
 
 def main() -> None:
@@ -81,9 +85,11 @@ def main() -> None:
         if arguments.memory:
             frames = arguments.frames or 5000
             uri = f"synthetic://people?n=5&width=1280&height=720&frames={frames}"
-            Pipeline(open_source(uri), estimator, [("memory", Memory(frames))]).run()
-            print(f"end           {resident_mb():7.1f} MB")
-            return
+            memory = Memory(frames)
+            Pipeline(open_source(uri), estimator, [("memory", memory)]).run()
+            growth_mb = resident_mb() - memory.readings_mb[2]
+            print(f"end           {resident_mb():7.1f} MB, {growth_mb:+.1f} MB since frame {2 * frames // 10}")
+            sys.exit(growth_mb > 10)
         if arguments.video is None:
             parser.error("name a VIDEO, or use --memory")
         ratios = []

@@ -48,6 +48,13 @@ def test_every_public_name_is_there() -> None:
         _ = trt_pose_app.nonsense
 
 
+@pytest.mark.skipif(Path("/etc/nv_tegra_release").exists(), reason="this is a Jetson: run the script itself")
+def test_the_acceptance_script_wants_a_board() -> None:
+    done = subprocess.run([ROOT / "scripts/jetson_acceptance.sh"], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "this is no Jetson" in done.stderr
+
+
 def run(*command: str | Path, **env: str) -> str:
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, env={**os.environ, **env}, timeout=600)
     assert done.returncode == 0, done.stderr
