@@ -86,7 +86,6 @@ setup(
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["trt-pose = trt_pose_app.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: C++",
         "Programming Language :: Python :: 3",

@@ -38,7 +38,8 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A run so far. ``fps`` counts whole frames a second, ``engine_fps`` what the network alone could do.
+    """A run so far. ``fps`` counts whole frames a second, ``engine_fps`` what the network alone could do,
+    from its median time.
 
     ``stages`` has p50, p95, p99 and mean in ms per stage; ``sinks`` has emitted, dropped and error per sink, and what
     a sink counts itself.
@@ -118,7 +119,7 @@ class Pipeline:
     def stats(self) -> Stats:
         """Return the statistics so far; may be called from any thread while running."""
         seconds = self._last_s - self._first_s
-        infer_ms = self._histograms["infer"].summary()["mean"]
+        infer_ms = self._histograms["infer"].summary()["p50"]
         return Stats(
             frames=self._frames,
             people=self._people,
@@ -145,12 +146,17 @@ class Pipeline:
         inferred = perf_counter()
         poses = self._estimator.decode(maps, prepared)
         decoded = perf_counter()
+        infer_ms, decode_ms = (inferred - start) * 1e3, (decoded - inferred) * 1e3
+        if self._source.info.live:
+            total_ms = (monotonic() - frame.captured_s) * 1e3
+        else:  # a file's frames are read ahead, and how long they lay there says nothing
+            total_ms = captured.capture_ms + prepared.preprocess_ms + infer_ms + decode_ms
         timings = Timings(
             capture_ms=captured.capture_ms,
             preprocess_ms=prepared.preprocess_ms,
-            infer_ms=(inferred - start) * 1e3,
-            decode_ms=(decoded - inferred) * 1e3,
-            total_ms=(monotonic() - frame.captured_s) * 1e3,
+            infer_ms=infer_ms,
+            decode_ms=decode_ms,
+            total_ms=total_ms,
             seq=self._frames,
             dropped=self._source.dropped,
         )

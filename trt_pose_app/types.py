@@ -63,8 +63,9 @@ class TensorSpec:
 class Timings:
     """What the loop knows about one frame: stage times in milliseconds and counters since the start.
 
-    ``total_ms`` runs from capture to the end of decoding and so includes waiting. ``seq`` numbers the results
-    of one run from 0; ``dropped`` counts frames that a live source took and nobody looked at.
+    For a live source ``total_ms`` runs from capture to the end of decoding and so includes waiting; for a file, which
+    is read ahead, it is the sum of the stages. ``seq`` numbers the results of one run from 0; ``dropped`` counts frames
+    that a live source took and nobody looked at.
     """
 
     capture_ms: float = 0.0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import SAMPLE
+from tests.sinks.mqtt_rig import until
 
 
 def test_coco_results_take_their_ids_from_numeric_names(trt_pose, pictures: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -33,19 +35,31 @@ def test_coco_results_take_their_ids_from_the_annotations(trt_pose, tmp_path: Pa
     assert {r["image_id"] for r in json.loads((tmp_path / "r.json").read_text())} == {99}
 
 
+def test_pictures_without_numbers_and_videos_are_numbered_from_one(trt_pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = trt_pose("predict", SAMPLE / "people.jpg", SAMPLE / "people.mp4", "-o", "r.json", "--model", "scripted")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert sorted({r["image_id"] for r in results}) == list(range(1, 62))
+    assert results[0]["file_name"] == "people.jpg"
+
+
+def test_two_pictures_of_one_number_are_refused(trt_pose, pictures: Path) -> None:  # type: ignore[no-untyped-def]
+    again = f"{pictures}/*07.jpg"
+    done = trt_pose("predict", again, again, "-o", "r.json", "--model", "scripted")
+    assert done.returncode == 1
+    assert "would both have the image id 7" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("annotations", "complaint"),
-    [(None, "gives no image id"), ({"images": []}, "gives no image id"), ({"pictures": []}, "no COCO annotation file")],
+    [({"images": []}, "people.jpg no image id"), ({"pictures": []}, "no COCO annotation file")],
 )
-def test_a_picture_without_an_id_is_an_error(trt_pose, tmp_path: Path, annotations, complaint: str) -> None:  # type: ignore[no-untyped-def]
-    extra = []
-    if annotations is not None:
-        (tmp_path / "coco.json").write_text(json.dumps(annotations))
-        extra = ["--annotations", "coco.json"]
-    done = trt_pose("predict", SAMPLE / "people.jpg", "-o", "r.json", *extra, "--model", "scripted")
+def test_a_picture_that_the_annotations_lack_is_an_error(trt_pose, tmp_path: Path, annotations, complaint: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "coco.json").write_text(json.dumps(annotations))
+    arguments = ("-o", "r.json", "--annotations", "coco.json", "--model", "scripted")
+    done = trt_pose("predict", SAMPLE / "people.jpg", *arguments)
     assert done.returncode != 0
     assert complaint in done.stderr
-    assert "hint" in done.stderr
 
 
 def test_openpose_writes_a_file_per_picture(trt_pose, pictures: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -95,3 +109,15 @@ def test_a_mistake_is_refused_before_any_work(trt_pose, tmp_path: Path, argument
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_interrupting_keeps_what_is_done(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    uri = "synthetic://people?frames=1000000"
+    process = start("predict", uri, "-o", "r.json", "--draw", "drawn", "--model", "scripted")
+    until(lambda: (tmp_path / "drawn").is_dir() and any((tmp_path / "drawn").iterdir()), 30)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 130
+    _, log = process.communicate()
+    assert "interrupted after" in log
+    assert " of 1000000, " in log
+    assert json.loads((tmp_path / "r.json").read_text())

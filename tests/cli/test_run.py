@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -26,6 +27,15 @@ CLIP, FRAMES = SAMPLE / "people.mp4", 60
 
 def messages(path: Path) -> list[dict]:  # type: ignore[type-arg]
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def written(folder: Path, name: str) -> int:
+    """Return how many bytes a result has so far, under its name or its working name."""
+    sizes = [0]
+    for path in (folder / name, folder / f"{name}.part"):
+        with contextlib.suppress(FileNotFoundError):  # renamed just now
+            sizes.append(path.stat().st_size)
+    return max(sizes)
 
 
 def decoded_frames(path: Path) -> int:
@@ -84,7 +94,7 @@ def test_a_terminal_gets_a_status_line(environment, tmp_path: Path) -> None:  # 
 def test_sigterm_leaves_complete_files_and_exit_code_0(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     process = start("run", "synthetic://people?live=1&fps=30", "out.jsonl", "out.mp4", "--model", "scripted")
     part = tmp_path / "out.jsonl"
-    until(lambda: any(p.stat().st_size > 20_000 for p in tmp_path.glob("out.jsonl*")), 30)
+    until(lambda: written(tmp_path, "out.jsonl") > 20_000, 30)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     lines = messages(part)
@@ -94,16 +104,16 @@ def test_sigterm_leaves_complete_files_and_exit_code_0(start, tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "out.mp4"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_stopping_a_long_file_loses_nothing_that_was_done(start, tmp_path: Path, number: int) -> None:  # type: ignore[no-untyped-def]
     process = start("run", "synthetic://people?frames=1000000", "out.jsonl", "--model", "scripted")
-    until(lambda: any(p.stat().st_size > 20_000 for p in tmp_path.glob("out.jsonl*")), 30)
+    until(lambda: written(tmp_path, "out.jsonl") > 20_000, 30)
     process.send_signal(number)
     assert process.wait(10) == 0
     lines = messages(tmp_path / "out.jsonl")
     assert [line["seq"] for line in lines] == list(range(len(lines)))
     _, log = process.communicate()
-    assert f"{len(lines)} frames" in log
+    assert f"interrupted after {len(lines)} frames" in log
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
@@ -124,11 +134,13 @@ def test_a_file_goes_into_a_broker_frame_by_frame(trt_pose, tmp_path: Path) -> N
         (["run", CLIP, "out.xyz", "--model", "scripted"], 2, ["out.xyz"]),
         (["run", CLIP, "no/such/folder/out.jsonl", "--model", "scripted"], 2, ["no/such/folder"]),
         (["run", CLIP, "--model", "no-such-model"], 4, ["no-such-model", "hint"]),
-        (["run", CLIP, "--model", "scripted", "--input-size", "130"], 2, ["multiples of 4"]),
+        (["run", CLIP, "--model", "scripted", "--input-size", "130"], 2, ["multiples of 4", "128"]),
         (["run", CLIP, "-", "--json", "--model", "scripted"], 2, ["stdout"]),
         (["run", CLIP, "--set", "mqtt.qos=2", "--set", "model.thread=1"], 2, ["mqtt.qos", "model.thread"]),
         (["run", CLIP, "--model", "scripted", "--backend", "tensorrt"], 3, ["tensorrt"]),
         (["walk", CLIP], 2, ["No such command"]),
+        (["rnu", CLIP], 2, ["Did you mean 'run'"]),
+        (["run", CLIP, "--device", "a/b"], 2, ["--device"]),
         (["run", CLIP, "--frames", "0"], 2, ["--frames"]),
     ],
     ids=lambda value: " ".join(map(str, value[:3])) if isinstance(value, list) and len(value) > 1 else None,

@@ -72,7 +72,7 @@ def test_input_size(text: str | None, frame: tuple[int, int], expected: tuple[in
     assert Preprocessor(spec(multiple_of=8), parse_size(text)).geometry(frame).input_size == expected
 
 
-@pytest.mark.parametrize("text", ["250", "256x100", "0"])
-def test_a_size_the_network_cannot_take_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="does not fit"):
+@pytest.mark.parametrize(("text", "better"), [("250", "248"), ("256x100", "256x96"), ("0", "8"), ("100000", "8192")])
+def test_a_size_the_network_cannot_take_is_refused_with_the_nearest(text: str, better: str) -> None:
+    with pytest.raises(ConfigError, match=f"such as {better}\\)"):
         Preprocessor(spec(multiple_of=8), parse_size(text))

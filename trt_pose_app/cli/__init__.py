@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -32,6 +33,13 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(VERBS[cmd_name][0]).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and (close := get_close_matches(args[0], VERBS, n=1)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -64,4 +72,7 @@ def main() -> None:
     except BrokenPipeError:  # `trt-pose ... | head`: the reader has what it wanted
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # stdout is a full disk
+        click.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -46,8 +46,9 @@ def configure(options: dict[str, Any], **extra: tuple[str, object]) -> Config:
     ``extra`` are further flags: field with "__" for "." -> (name for messages, value). Raises ConfigError.
     """
     file = options["config_file"] or os.environ.get("TRT_POSE_CONFIG")
+    names = {parameter.name: parameter.opts[0] for parameter in click.get_current_context().command.params}
     flags = {
-        name.replace("__", "."): (f"--{name.split('__')[1].replace('_', '-')}", value)
+        name.replace("__", "."): (names[name], value)
         for name, value in options.items()
         if "__" in name and value is not None
     }

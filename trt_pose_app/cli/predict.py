@@ -13,11 +13,13 @@ import click
 
 from trt_pose_app.cli.options import configure, model_options, open_model
 from trt_pose_app.cli.run import run_info
+from trt_pose_app.cli.status import counted
+from trt_pose_app.cli.stopper import Stopper
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.message import RunInfo
 from trt_pose_app.pipeline import Pipeline
-from trt_pose_app.sinks import open_sink
+from trt_pose_app.sinks import check_sinks, open_sink
 from trt_pose_app.sinks.coco import CocoSink, read_image_ids
 from trt_pose_app.sinks.openpose import OpenPoseSink
 from trt_pose_app.sinks.protocol import Sink
@@ -46,11 +48,17 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Find the people in pictures, folders, globs or videos, and write one results file."""
+    """Find the people in pictures, folders, globs or videos, and write one results file.
+
+    Ctrl-C keeps the results of the pictures done so far and exits with 130.
+    """
     config = configure(options)
     if as_json and output == "-":
         raise ConfigError("--json and -o - both write to stdout", hint="name a results file with -o")
     form = form or _format_of(output)
+    if draw is not None:
+        check_sinks([f"{draw}/"])
+    stopper = Stopper()
     sources = ChainSource([open_source(path, config.source) for path in paths])
     bundle, estimator = open_model(config)
     with estimator:
@@ -59,16 +67,21 @@ def command(
         if draw is not None:
             sinks.append((str(draw), open_sink(f"{draw}/", run, config)))
         pipeline = Pipeline(sources, estimator, sinks)
+        stopper.attach(pipeline)
         with _Progress(pipeline, sources.info.frames):
             stats = pipeline.run()
     if as_json:
-        click.echo(json.dumps(asdict(stats)))
-    skipped = f", {stats.skipped} damaged ones skipped" if stats.skipped else ""
-    click.echo(f"{stats.frames} pictures, {stats.people} people, {stats.seconds:.1f} s{skipped}", err=True)
-    for error in pipeline.errors:
-        click.secho(f"error: {error.message}", fg="red", err=True)
-        click.echo(f"  hint: {error.hint}", err=True)
-    return 1 if pipeline.errors else 0
+        click.echo(json.dumps({**asdict(stats), "interrupted": stopper.asked}))
+    skipped = f", {stats.skipped} damaged skipped" if stats.skipped else ""
+    of_all = f" of {sources.info.frames}" if stopper.asked and sources.info.frames else ""
+    click.echo(
+        f"{'interrupted after ' if stopper.asked else ''}{counted(stats.frames, 'picture')}{of_all}, "
+        f"{counted(stats.people, 'person', 'people')}, {stats.seconds:.1f} s{skipped}",
+        err=True,
+    )
+    if pipeline.errors:
+        return 1
+    return 130 if stopper.asked else 0
 
 
 def _format_of(output: str) -> str:

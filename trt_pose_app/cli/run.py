@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import socket
-import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +12,7 @@ import click
 
 from trt_pose_app.cli.options import configure, model_options, open_model
 from trt_pose_app.cli.status import StatusLine, summary_lines
+from trt_pose_app.cli.stopper import Stopper
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError, TrtPoseError
 from trt_pose_app.estimators import BottomUp
@@ -57,8 +56,7 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
     if as_json and "-" in config.sinks:
         raise ConfigError("--json and the sink - both write to stdout", hint="send the JSON lines to a file")
     check_sinks(config.sinks)  # before the model takes its seconds to load
-    # From here on SIGTERM and Ctrl-C end the run in order, also while the model is still loading.
-    stopper = _Stopper()
+    stopper = Stopper()
     bundle, estimator = open_model(config)
     with estimator:
         opened = open_source(config.source.uri, config.source)
@@ -74,13 +72,10 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
         with StatusLine(pipeline):
             stats = pipeline.run()
     if as_json:
-        click.echo(json.dumps(asdict(stats)))
+        click.echo(json.dumps({**asdict(stats), "interrupted": stopper.asked}))
     else:
-        for line in summary_lines(stats):
+        for line in summary_lines(stats, interrupted=stopper.asked):
             click.echo(line, err=True)
-    for error in pipeline.errors:
-        click.secho(f"error: {error.message}", fg="red", err=True)
-        click.echo(f"  hint: {error.hint}", err=True)
     return 1 if pipeline.errors else 0
 
 
@@ -114,25 +109,3 @@ def open_sinks(config: Config, run: RunInfo) -> list[tuple[str, Sink]]:
 
 def _names(config: Config) -> str:
     return ", ".join(redact(uri) for uri in config.sinks) or "nowhere (no sink given)"
-
-
-class _Stopper:
-    """Turns SIGTERM and SIGINT into an orderly end; a second one ends the process at once."""
-
-    def __init__(self) -> None:
-        self._pipeline: Pipeline | None = None
-        self._asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def attach(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        if self._asked:
-            pipeline.stop()
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        if self._asked:
-            sys.exit(128 + number)
-        self._asked = True
-        if self._pipeline is not None:
-            self._pipeline.stop()

@@ -63,13 +63,21 @@ def status_line(stats: Stats, fps: float, people: float) -> str:
     return "  |  ".join(parts)
 
 
-def summary_lines(stats: Stats) -> Iterator[str]:
+def summary_lines(stats: Stats, *, interrupted: bool) -> Iterator[str]:
     """Yield the end-of-run summary: both rates side by side, stages, and what each sink got."""
-    yield f"{stats.frames} frame{'s' * (stats.frames != 1)}, {stats.people} people, {stats.seconds:.1f} s"
+    ended = "interrupted after " if interrupted else ""
+    yield f"{ended}{counted(stats.frames, 'frame')}, {counted(stats.people, 'person', 'people')}, {stats.seconds:.1f} s"
     if stats.frames > 1:
         yield f"end to end {stats.fps:.1f} fps, engine alone {stats.engine_fps:.1f} fps"
-    if stats.dropped or stats.skipped:
-        yield f"{stats.dropped} frames dropped by the live source, {stats.skipped} damaged frames skipped"
+    if stats.dropped:
+        yield f"{counted(stats.dropped, 'frame')} dropped by the live source"
+    if stats.skipped:
+        yield f"{counted(stats.skipped, 'damaged frame')} skipped"
     for name, sink in stats.sinks.items():
-        failed = f"  FAILED: {sink['error']}" if sink["error"] else ""
-        yield f"  {name}: {sink['emitted']} frames, {sink['dropped']} dropped{failed}"
+        failed = "  FAILED, see above" if sink["error"] else ""
+        yield f"  {name}: {counted(sink['emitted'], 'frame')}, {sink['dropped']} dropped{failed}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return "1 frame" or "2 frames"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

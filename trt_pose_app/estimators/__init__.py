@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from trt_pose_app.estimators.preprocess import Preprocessor
 from trt_pose_app.geometry import Size
 from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.models.spec import ModelSpec
-from trt_pose_app.models.store import cache_directory, find
+from trt_pose_app.models.store import cache_directory, default_search, find
 
 __all__ = ["BottomUp", "build", "build_paf_decoder", "load"]
 
@@ -24,9 +25,11 @@ def load(
 ) -> BottomUp:
     """Return a ready estimator for a model's name (see `trt-pose models list`) or the path of its file.
 
-    ``config`` says how to run and read it; ``name`` wins over ``config.name``. Raises ModelError or EngineError.
+    ``config`` says how to run and read it; ``name`` wins over ``config.name``. ``search`` are the folders to look in,
+    by default those of TRT_POSE_MODELS, the cache and the package's own. Raises ModelError or EngineError.
     """
     config = config or ModelConfig()
+    search = default_search(os.environ) if search is None else search
     return build(find(name or config.name, spec=config.spec, search=search), config)
 
 

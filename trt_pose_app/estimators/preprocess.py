@@ -12,6 +12,8 @@ from trt_pose_app.errors import ConfigError, DependencyError
 from trt_pose_app.geometry import Geometry, Size
 from trt_pose_app.models.spec import InputSpec
 
+LARGEST_SIDE_PX = 8192  # beyond it there is a typing mistake, and no memory
+
 
 class Preprocessor:
     """Resizes a BGR picture into the network's input tensor and remembers where every pixel went.
@@ -30,11 +32,8 @@ class Preprocessor:
             ) from error
         self._cv2 = cv2
         self._spec = spec
-        if size is not None and (size[1] < 1 or any(side % spec.multiple_of for side in size)):
-            raise ConfigError(
-                f"an input of {size[0] or 'any'}x{size[1]} (width x height) does not fit this network",
-                hint=f"its sides are multiples of {spec.multiple_of}",
-            )
+        if size is not None:
+            _check(size, spec.multiple_of)
         self._size = size or (spec.width, spec.height)
         self._channels = (0, 1, 2) if spec.colour == "bgr" else (2, 1, 0)  # of the BGR picture
         self._mean = np.asarray(spec.mean, np.float32).reshape(3, 1, 1)
@@ -90,3 +89,15 @@ class Preprocessor:
         placed = np.full((height, width, 3), padding, np.uint8)
         cv2.resize(image, (w, h), dst=placed[top : top + h, left : left + w])
         return placed
+
+
+def _check(size: Size, multiple: int) -> None:
+    """Raise ConfigError unless (width, height), with 0 for a free width, is what a network can take."""
+    width, height = size
+    if height < 1 or max(size) > LARGEST_SIDE_PX or width % multiple or height % multiple:
+        nearest = (max(1, round(min(side, LARGEST_SIDE_PX) / multiple)) * multiple for side in (height, width))
+        text, better = (f"{h}x{w}" if width else f"{h}" for h, w in ((height, width), tuple(nearest)))
+        raise ConfigError(
+            f"the network cannot take the input size {text}",
+            hint=f"height and width are multiples of {multiple} up to {LARGEST_SIDE_PX}, such as {better}",
+        )
