@@ -6,33 +6,27 @@ Writes demo/out.mp4, demo/out.jsonl and demo/out.jpg.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED_WEIGHTS = ROOT / "../shared/weights"
 
 
-def trt_pose(*arguments: str, env: dict[str, str]) -> None:
+def trt_pose(*arguments: str) -> None:
     """Run one command as a user would type it. Ends the demo with its exit code if it fails."""
     print(f"$ trt-pose {shlex.join(arguments)}", flush=True)
-    code = subprocess.run([Path(sys.executable).with_name("trt-pose"), *arguments], cwd=ROOT, env=env).returncode
+    code = subprocess.run([Path(sys.executable).with_name("trt-pose"), *arguments], cwd=ROOT).returncode
     if code:
         sys.exit(code)
 
 
 def main() -> None:
-    model, env = "pose-nano", dict(os.environ)
-    if not (ROOT / "weights/pose-nano.onnx").is_file():
-        print("weights/pose-nano.onnx is not here yet: the demo uses openpose-lightweight from ../shared/weights")
-        model, env["TRT_POSE_MODELS"] = "openpose-lightweight", str(SHARED_WEIGHTS)
     out = ROOT / "demo"
     out.mkdir(exist_ok=True)
-    trt_pose("run", "scripts/sample/people.mp4", "demo/out.mp4", "demo/out.jsonl", "--model", model, env=env)
-    trt_pose("run", "scripts/sample/people.jpg", "demo/out.jpg", "--model", model, env=env)
+    trt_pose("run", "scripts/sample/people.mp4", "demo/out.mp4", "demo/out.jsonl")
+    trt_pose("run", "scripts/sample/people.jpg", "demo/out.jpg")
 
     messages = [json.loads(line) for line in (out / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     counts = [len(message["people"]) for message in messages]
