@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,34 @@ def test_an_unknown_kind_is_answered_with_the_grammar(uri: str):
     assert "out.jsonl" in caught.value.hint
     assert "mqtt://" in caught.value.hint
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "meant"),
+    [
+        ("a/out.json", "a/out.jsonl"),
+        ("out.avi", "out.mp4"),
+        ("out.JPGE", "out.jpg"),
+        ("mqtt2://user:secret@host", "mqtt://"),
+    ],
+)
+def test_a_near_miss_is_answered_with_what_was_meant(uri: str, meant: str):
+    with pytest.raises(ConfigError) as caught:
+        sink_kind(uri)
+    assert caught.value.hint.startswith(f"did you mean {meant}? The kinds are\n-  ")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_closed_stdout_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(ConfigError, match="stdout, which is closed"):
+        check_sinks(["-"])
+
+
+def test_a_hint_with_a_path_can_be_pasted(tmp_path: Path):
+    with pytest.raises(ConfigError) as caught:
+        check_sinks([f"{tmp_path}/my results/out.csv"])
+    assert caught.value.hint == f"mkdir -p '{tmp_path}/my results'"
 
 
 def fifo(folder: Path) -> str:

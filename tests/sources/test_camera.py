@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trt_pose_app.config.schema import SourceConfig
-from trt_pose_app.errors import DependencyError, SourceLostError, SourceUnavailableError
+from trt_pose_app.errors import ConfigError, DependencyError, SourceLostError, SourceUnavailableError
 from trt_pose_app.sources import open_source
 from trt_pose_app.sources.camera import check_opencv, open_csi, open_v4l2
 from trt_pose_app.sources.csi import csi_pipeline
@@ -98,7 +98,7 @@ def test_v4l2_frames_flip_and_loss(device: str) -> None:
 
 
 def test_v4l2_absent_and_busy(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SourceUnavailableError, match="is not there"):
+    with pytest.raises(SourceUnavailableError, match="is not there yet"):
         open_v4l2(device + "9", SourceConfig())
     assert not StandIn.opened
     monkeypatch.setattr(StandIn, "works", False)
@@ -110,23 +110,38 @@ def test_v4l2_absent_and_busy(device: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_unplugged_camera_is_waited_for(device: str) -> None:
     config = SourceConfig(reconnect_min_s=0.02, reconnect_max_s=0.02)
-    with open_source(f"v4l2://{device}", config) as source:
-        assert isinstance(source, LiveSource)
+    with LiveSource(device, lambda: open_v4l2(device, config), config) as source:
         until(lambda: len(StandIn.opened) >= 2, 3)
         Path(device).unlink()
-        until(lambda: source.last_error == "is not there", 3)
+        until(lambda: source.last_error == "it is not there yet", 3)
         Path(device).touch()
         seen = len(StandIn.opened)
         until(lambda: len(StandIn.opened) > seen, 3)
         assert all(capture.released for capture in StandIn.opened[:-2])
 
 
-def test_an_absent_camera_is_no_error_at_the_start() -> None:
+def test_an_absent_camera_is_no_error_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
     with open_source("/dev/video63") as source:
         assert isinstance(source, LiveSource)
-        until(lambda: source.state == "lost", 2)
-        assert source.last_error == "is not there"
+        until(lambda: caplog.messages, 2)
+        assert source.last_error == "it is not there yet"
         assert source.info.name == "/dev/video63"
+    assert caplog.messages[0].startswith("/dev/video63 cannot be reached: it is not there yet; trying again until")
+
+
+@pytest.mark.parametrize("uri", ["/dev/null", "v4l2:///dev/zero", f"v4l2://{__file__}"])
+def test_what_is_no_video_device_is_refused_at_once(uri: str) -> None:
+    with pytest.raises(ConfigError, match="is no video device") as caught:
+        open_source(uri)
+    assert "trt-pose cameras" in caught.value.hint
+
+
+def test_opencv_prints_no_warnings_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "video0").touch()
+    check_opencv("v4l2")
+    with pytest.raises(SourceUnavailableError, match="cannot be opened"):
+        open_v4l2(str(tmp_path / "video0"), SourceConfig())
+    assert capfd.readouterr() == ("", "")
 
 
 PIPELINES = {
@@ -170,9 +185,9 @@ def test_csi_that_does_not_open(device: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_csi_needs_an_opencv_with_gstreamer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cv2.videoio_registry, "getCameraBackends", lambda: [cv2.CAP_V4L2])
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  Video I/O:\n    GStreamer:                   NO\n")
     with pytest.raises(DependencyError, match="GStreamer") as caught:
         open_source("csi://0")
     assert "--system-site-packages" in caught.value.hint
-    monkeypatch.setattr(cv2.videoio_registry, "getCameraBackends", lambda: [cv2.CAP_GSTREAMER])
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  Video I/O:\n    GStreamer:    YES (1.20.3)\n")
     check_opencv("csi")

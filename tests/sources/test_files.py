@@ -121,6 +121,13 @@ def test_a_closed_source_has_ended(pictures: Path) -> None:
         assert source.read(1) is None
 
 
+def test_a_common_suffix_is_no_likeness(pictures: Path) -> None:
+    (pictures / "out.mp4").touch()
+    with pytest.raises(ConfigError, match=r"nothere\.mp4") as caught:
+        open_source(str(pictures / "nothere.mp4"))
+    assert "did you mean" not in caught.value.hint
+
+
 def test_paths_that_do_not_work_are_told_at_once(pictures: Path) -> None:
     (pictures / "empty").mkdir()
     (pictures / "nothing.mp4").touch()

@@ -193,7 +193,7 @@ def test_a_frame_of_before_the_loss_is_not_given_after_it() -> None:
 
     with LiveSource("cam", open_camera, QUICK) as source:
         until(lambda: source.state == "lost", 2)
-        with pytest.raises(SourceTimeoutError, match=r"lost \((ended|Connection refused)\)"):
+        with pytest.raises(SourceTimeoutError, match=r"lost \((it ended|Connection refused)\)"):
             source.read(0.05)
         assert source.dropped == 2
 
@@ -212,11 +212,18 @@ def test_states_are_logged_once_however_often_it_tries(caplog: pytest.LogCapture
         until(lambda: source.state == "streaming", 5)
         assert source.last_error is None
     lines = [record.message for record in caplog.records]
-    assert [line for line in lines if "lost" in line] == [
-        "cam is lost: Connection refused; trying again until it is back (check the cable)"
+    assert [line for line in lines if "trying again" in line] == [
+        "cam cannot be reached: Connection refused; trying again until it answers (check the cable)"
     ]
     assert [line for line in lines if "is streaming" in line] == ["cam is streaming"]
     assert source.reconnects == 0  # it was never there before
+
+
+def test_only_what_has_streamed_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    cameras = iter([Scripted(iter([1])), Scripted(paced(iter([1] * 100_000)))])
+    with LiveSource("cam", lambda: next(cameras), QUICK) as source:
+        until(lambda: source.reconnects == 1, 3)
+    assert caplog.messages[0].startswith("cam is lost: it ended; trying again until it is back (")
 
 
 def test_an_unexpected_exception_is_a_loss_like_any_other() -> None:

@@ -124,7 +124,7 @@ def test_a_password_opens_the_camera_and_is_never_shown(
         camera.plug_in("--user", "viewer", "--password", "another")
         with open_live(url) as source:
             read(source, "lost")
-            assert source.last_error == "refuses user or password"
+            assert source.last_error == "it refuses user or password"
             with pytest.raises(SourceTimeoutError) as caught:
                 source.read(0.05)
             errors.append(caught.value)

@@ -18,6 +18,7 @@ GRAMMAR = [
     ("/dev/video2", "v4l2", "/dev/video2", "/dev/video2"),
     ("v4l2:///dev/video1", "v4l2", "/dev/video1", "/dev/video1"),
     ("/dev/v4l/by-id/usb-Cam-index0", "v4l2", "/dev/v4l/by-id/usb-Cam-index0", "/dev/v4l/by-id/usb-Cam-index0"),
+    ("/dev/shm/clip.mp4", "path", "/dev/shm/clip.mp4", "/dev/shm/clip.mp4"),
     ("rtsp://host/cam", "stream", "rtsp://host/cam", "rtsp://host/cam"),
     ("RTSPS://u:pw@host:322/cam", "stream", "RTSPS://u:pw@host:322/cam", "RTSPS://***@host:322/cam"),
     ("http://host/video.mjpg", "stream", "http://host/video.mjpg", "http://host/video.mjpg"),

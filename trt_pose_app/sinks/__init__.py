@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -46,6 +48,17 @@ _SUFFIXES: dict[str, Kind] = {
     ".jpeg": "image",
     ".png": "image",
 }
+# Suffixes that are often tried -> the one that does the same here
+_MEANT = {
+    ".json": ".jsonl",
+    ".ndjson": ".jsonl",
+    ".tsv": ".csv",
+    ".avi": ".mp4",
+    ".mov": ".mp4",
+    ".webm": ".mp4",
+    ".bmp": ".png",
+    ".webp": ".png",
+}
 _NEEDS: dict[Kind, Sequence[tuple[str, str]]] = {
     "video": (("cv2", "opencv-python-headless"), ("av", "'trt-pose-app[video]'")),
     "image": (("cv2", "opencv-python-headless"),),
@@ -62,13 +75,17 @@ def sink_kind(uri: str) -> Kind:
     if separator:
         if scheme in _SCHEMES:
             return _SCHEMES[scheme]
-        raise _unknown(f"{scheme}://...")  # what follows may hold a password
+        close = get_close_matches(scheme, _SCHEMES, n=1)
+        # What follows may hold a password.
+        raise _unknown(f"{scheme}://...", f"{close[0]}://" if close else None)
     path = Path(uri)
     kind = _SUFFIXES.get(path.suffix.lower())
     if uri.endswith("/") or (uri and path.is_dir()):
         return "images"
     if kind is None:
-        raise _unknown(uri)
+        close = get_close_matches(path.suffix.lower(), _SUFFIXES, n=1)
+        suffix = _MEANT.get(path.suffix.lower()) or (close[0] if close else None)
+        raise _unknown(uri, str(path.with_suffix(suffix)) if suffix else None)
     return "images" if kind == "image" and "%" in path.name else kind
 
 
@@ -140,6 +157,8 @@ def _check(uri: str, kind: Kind) -> None:
             import_module(module)
         except ImportError as error:  # absent, or one of its own libraries is: the reason says which
             raise DependencyError(f"{_shown(uri)} needs {module}: {error}", hint=f"pip install {package}") from error
+    if kind == "stdout" and sys.stdout is None:  # Python's way to say that it was started with `>&-`
+        raise ConfigError("the sink - needs stdout, which is closed", hint="name a file, such as out.jsonl")
     if kind in ("jsonl", "csv", "video", "image"):
         check_target(Path(uri))
     elif kind == "images":
@@ -170,5 +189,6 @@ def _shown(uri: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}" if separator else uri
 
 
-def _unknown(uri: str) -> ConfigError:
-    return ConfigError(f"no such kind of sink: {uri}", hint=f"the kinds are\n{GRAMMAR}")
+def _unknown(uri: str, meant: str | None) -> ConfigError:
+    guess = f"did you mean {meant}? " if meant else ""
+    return ConfigError(f"no such kind of sink: {uri}", hint=f"{guess}The kinds are\n{GRAMMAR}")

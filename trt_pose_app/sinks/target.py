@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def check_target(path: Path) -> None:
 def check_folder(folder: Path) -> None:
     """Raise ConfigError unless files can be made in ``folder``. Creates nothing that stays."""
     if not folder.is_dir():
-        raise ConfigError(f"no such directory: {folder}", hint=f"mkdir -p {folder}")
+        raise ConfigError(f"no such directory: {folder}", hint=f"mkdir -p {shlex.quote(str(folder))}")
     try:
         # Trying is the only sure test: permissions, read-only mounts, quotas and full disks all show here.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".trt-pose-"):

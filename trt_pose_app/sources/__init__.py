@@ -36,9 +36,10 @@ def open_source(uri: str, config: SourceConfig = _DEFAULTS) -> Source:
         import_av()
         return LiveSource(parsed.name, lambda: NetworkCapture(parsed, config), config)
 
-    from trt_pose_app.sources.camera import check_opencv, open_csi, open_v4l2
+    from trt_pose_app.sources.camera import check_device, check_opencv, open_csi, open_v4l2
 
     check_opencv(parsed.kind)
     if parsed.kind == "csi":
         return LiveSource(parsed.name, lambda: open_csi(int(parsed.target), config), config)
+    check_device(parsed.target)
     return LiveSource(parsed.name, lambda: open_v4l2(parsed.target, config), config)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.config.schema import SourceConfig
-from trt_pose_app.errors import DependencyError, SourceLostError, SourceUnavailableError
+from trt_pose_app.errors import ConfigError, DependencyError, SourceLostError, SourceUnavailableError
 from trt_pose_app.sources.csi import csi_pipeline
 from trt_pose_app.sources.live import Picture
 from trt_pose_app.sources.orientation import Flip, flipped
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # USB 2 carries uncompressed pictures up to about here; beyond, cameras offer a few a second unless asked for MJPEG.
 _RAW_PIXELS, _RAW_FPS = 640 * 480, 30
+# The kernel's number for video devices, and OpenCV's for a log of errors only.
+_V4L2_MAJOR, _LOG_ERRORS = 81, 2
 
 
 class OpenCvCapture:
@@ -52,8 +56,8 @@ def open_v4l2(device: str, config: SourceConfig) -> OpenCvCapture:
     """Open a V4L2 device with the size and rate asked for. Raises SourceUnavailableError."""
     import cv2
 
-    if not Path(device).exists():  # asked first, as OpenCV prints warnings of its own
-        raise SourceUnavailableError(f"{device} is not there", hint="plug the camera in; see `trt-pose cameras`")
+    if not Path(device).exists():
+        raise SourceUnavailableError(f"{device} is not there yet", hint="plug the camera in; see `trt-pose cameras`")
     capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
     if not capture.isOpened():
         capture.release()
@@ -90,8 +94,21 @@ def open_csi(sensor_id: int, config: SourceConfig) -> OpenCvCapture:
     return OpenCvCapture(capture, f"csi://{sensor_id}", "none")  # the pipeline has flipped it
 
 
+def check_device(device: str) -> None:
+    """Raise ConfigError for what is there and no video device, and so never will be one."""
+    try:
+        status = Path(device).stat()
+    except OSError:  # not there yet, or not for us: the capture says which
+        return
+    if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) != _V4L2_MAJOR:
+        raise ConfigError(f"{device} is no video device", hint="`trt-pose cameras` lists the cameras of this machine")
+
+
 def check_opencv(kind: str) -> None:
-    """Raise DependencyError unless OpenCV is there and, for ``csi``, was built with GStreamer."""
+    """Raise DependencyError unless OpenCV is there and, for ``csi``, was built with GStreamer.
+
+    Silences OpenCV's warnings, which it would print at every attempt to reach a camera.
+    """
     try:
         import cv2
     except ImportError as error:
@@ -100,13 +117,13 @@ def check_opencv(kind: str) -> None:
             hint="on a Jetson use the system's (a venv with --system-site-packages); elsewhere "
             "pip install 'trt-pose-app[cpu]'",
         ) from error
-    if kind == "csi" and cv2.CAP_GSTREAMER not in _backends(cv2.videoio_registry.getCameraBackends):
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
+        set_level(_LOG_ERRORS)
+    # Its list of backends names GStreamer also where it is not built in.
+    if kind == "csi" and not re.search(r"(?m)^\s*GStreamer:\s*YES", cv2.getBuildInformation()):
         raise DependencyError(
             f"CSI cameras need an OpenCV with GStreamer; this one ({cv2.__file__}) has none",
-            hint="pip's wheels never have it: pip uninstall opencv-python opencv-python-headless, then use the "
-            "Jetson's own OpenCV in a venv made with --system-site-packages",
+            hint="pip's wheels never have it: pip uninstall opencv-python opencv-python-headless, then "
+            "sudo apt install python3-opencv and use it in a venv made with --system-site-packages",
         )
-
-
-def _backends(listed: Callable[[], Any]) -> list[int]:
-    return [int(backend) for backend in listed()]

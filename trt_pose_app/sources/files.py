@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def open_path(text: str, config: SourceConfig) -> Source:
             return ImageSource(_matching(str(path)), text, loop=config.loop)
         raise ConfigError(f"no such file: {text}", hint=_near(path))
     if not os.access(path, os.R_OK):
-        raise ConfigError(f"{path} may not be read", hint=f"chmod a+r {path}, or run as its owner")
+        raise ConfigError(f"{path} may not be read", hint=f"chmod a+r {shlex.quote(str(path))}, or run as its owner")
     if path.stat().st_size == 0:
         raise ConfigError(f"{path} is empty", hint="get the file again")
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -55,5 +56,11 @@ def _matching(pattern: str) -> list[Path]:
 def _near(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {path.parent} either"
-    close = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
+    # By the stem: a suffix in common would make any two videos alike.
+    try:
+        there = list(path.parent.iterdir())
+    except OSError:
+        there = []
+    stems = get_close_matches(path.stem, [p.stem for p in there], n=1, cutoff=0.75)
+    close = get_close_matches(path.name, [p.name for p in there if p.stem in stems], n=1, cutoff=0)
     return f"did you mean {path.parent / close[0]}?" if close else "check the path; cameras: see `trt-pose cameras`"

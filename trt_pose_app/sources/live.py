@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -176,7 +177,9 @@ class LiveSource(FrameIteration):
                 capture.close()
             return  # superseded or closed
         except SourceError as reason:
-            error, advice = reason.message.removeprefix(self.info.name).lstrip(": "), reason.hint
+            # "NAME: connection refused" -> "connection refused", "NAME ended the stream" -> "it ended the stream"
+            error = re.sub(rf"^{re.escape(self.info.name)}(: |(?= ))", lambda m: "" if m[1] else "it", reason.message)
+            advice = reason.hint
         except Exception as reason:  # a driver's own exception must not end the service; it is reported
             error, advice = f"{type(reason).__name__} in the capture", "the log at level debug has its traceback"
             log.debug("capture of %s failed", self.info.name, exc_info=reason)
@@ -213,4 +216,5 @@ class LiveSource(FrameIteration):
             if self._closing.is_set() or self.state == "lost":
                 return
             self.state = "lost"
-        log.warning("%s is lost: %s; trying again until it is back (%s)", self.info.name, reason, self._advice)
+        what, until = ("is lost", "is back") if self._captured else ("cannot be reached", "answers")
+        log.warning("%s %s: %s; trying again until it %s (%s)", self.info.name, what, reason, until, self._advice)

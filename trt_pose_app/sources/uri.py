@@ -94,7 +94,8 @@ def _parse_path(uri: str) -> SourceUri:
             f"{redact(scheme + '://' + rest.lstrip('/'))} is not written as a URI",
             f"write {scheme.lower()}{slashes}... ; a file of that name would be ./{scheme}:...",
         )
-    kind: Literal["v4l2", "path"] = "v4l2" if uri.startswith("/dev/") else "path"
+    device = uri.startswith("/dev/") and not uri.startswith("/dev/shm/")  # which holds files
+    kind: Literal["v4l2", "path"] = "v4l2" if device else "path"
     return SourceUri(kind, uri, uri)
 
 
