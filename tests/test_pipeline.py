@@ -228,6 +228,29 @@ def test_stop_from_another_thread_drains_and_closes_within_seconds(estimator: Bo
     assert sink.seen == list(range(pipeline.stats().frames))
 
 
+def test_a_stop_does_not_wait_for_a_disk_that_hangs(estimator: BottomUp) -> None:
+    hangs, released = Event(), Event()
+
+    class Hanging(Numbered):
+        def read(self, timeout_s: float) -> Frame | None:
+            if self._next == 3:
+                hangs.set()
+                released.wait(30)
+            return super().read(timeout_s)
+
+    sink = Recorder()
+    pipeline = Pipeline(Hanging(10), estimator, [("r", sink)])
+    thread = Thread(target=pipeline.run, daemon=True)
+    thread.start()
+    assert hangs.wait(10)
+    pipeline.stop()
+    thread.join(6)
+    released.set()
+    assert not thread.is_alive()
+    assert sink.seen == [0, 1, 2][: len(sink.seen)]
+    assert sink.closed == 1
+
+
 def test_a_sink_waiting_for_a_far_end_is_closed_after_its_time(
     estimator: BottomUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from trt_pose_app.types import Frame, Timings
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_S = 0.25  # how often a quiet live source lets the loop look at its stop event
+READ_TIMEOUT_S = 0.25  # how often a quiet source lets the loop look at its stop event
 DRAIN_S = 2.0  # what queued results get after a stop
 PREFETCH = 3  # frames of a file read and prepared ahead of the network
 STAGES = ("capture", "preprocess", "infer", "decode", "total")
@@ -191,13 +191,20 @@ class Pipeline:
         reader = Thread(target=self._read_ahead, args=(ahead,), name="reader", daemon=True)
         reader.start()
         try:
-            while (item := ahead.get()) is not None:
+            while not self._stop.is_set():
+                try:
+                    item = ahead.get(timeout=READ_TIMEOUT_S)
+                except queue.Empty:  # a slow disk; a stop is not to wait for it
+                    continue
+                if item is None:
+                    return
                 if isinstance(item, Exception):
                     raise item
                 yield item
         finally:
             self._stop.set()
-            while reader.is_alive():  # it may be waiting for room
+            deadline_s = monotonic() + DRAIN_S
+            while reader.is_alive() and monotonic() < deadline_s:  # it may be waiting for room
                 with suppress(queue.Empty):
                     ahead.get(timeout=0.05)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 from trt_pose_app.closing import Closing
@@ -14,8 +15,8 @@ _WAIT_S = 1.0  # only how often a quiet live source is asked again
 class FrameIteration(Closing):
     """What follows from ``read`` and ``close``: iteration, which waits as long as it takes, and ``with``."""
 
-    def read(self, timeout_s: float) -> Frame | None:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, timeout_s: float) -> Frame | None: ...
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
