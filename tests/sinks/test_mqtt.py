@@ -458,6 +458,15 @@ def test_without_the_client_certificate_that_the_broker_wants_nothing_is_publish
     assert sink.published == 0
 
 
+@pytest.mark.parametrize("scheme", ["mqtt", "mqtts"])
+def test_the_wrong_one_of_plain_and_tls_is_told(
+    broker: Mosquitto, secure: Mosquitto, sinks: Any, caplog: pytest.LogCaptureFixture, scheme: str
+) -> None:
+    port, hint = (secure.port, "whether it wants mqtts://") if scheme == "mqtt" else (broker.port, "may not speak TLS")
+    sinks(f"{scheme}://localhost:{port}", live=True)
+    until(lambda: hint in caplog.text)
+
+
 def test_an_encrypted_key_is_refused_without_asking(certificates: Path, sinks: Any) -> None:
     with pytest.raises(ConfigError, match="unencrypted key"):
         sinks(

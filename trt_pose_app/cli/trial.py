@@ -95,7 +95,7 @@ def try_broker(uri: str, config: MqttConfig, device: str, timeout_s: float = 5.0
     """Connect to a broker and publish one message that nobody keeps, so that its rights are tested too."""
     from paho.mqtt import MQTTException
 
-    from trt_pose_app.sinks.mqtt_broker import find_broker
+    from trt_pose_app.sinks.mqtt_broker import connect_hint, find_broker
 
     name = redact(uri)
     try:
@@ -109,7 +109,7 @@ def try_broker(uri: str, config: MqttConfig, device: str, timeout_s: float = 5.0
     except (TimeoutError, socket.timeout):  # noqa: UP041 (two types until Python 3.10)
         return Check("mqtt", name, "fail", f"no answer within {timeout_s:g} s", reach)
     except OSError as error:
-        fix = secure if isinstance(error, ssl.SSLError) else reach
+        fix = secure if isinstance(error, ssl.SSLCertVerificationError) else connect_hint(broker, error) or reach
         return Check("mqtt", name, "fail", error.strerror or type(error).__name__, fix)
     except (MQTTException, ValueError, LookupError, TypeError, struct.error):  # paho, given something else to read
         return Check("mqtt", name, "fail", "something answers there that does not speak MQTT", reach)

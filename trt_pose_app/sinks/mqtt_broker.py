@@ -89,6 +89,15 @@ def find_broker(uri: str, config: MqttConfig) -> Broker:
     return Broker(host, port, username, password, tls)
 
 
+def connect_hint(broker: Broker, error: OSError) -> str:
+    """Return what to do about a connection that failed, or nothing where the error says enough."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "check mqtt.ca_file, the host name in the broker's certificate and the clock"
+    if broker.tls is not None and isinstance(error, (ssl.SSLError, ConnectionResetError)):
+        return "the port may not speak TLS: use mqtt:// or the broker's TLS port, usually 8883"
+    return ""
+
+
 def _split(uri: str) -> SplitResult | None:
     # The texts of urllib's errors quote the address: they must not even become the context of ours.
     try:

@@ -24,7 +24,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import MQTTException, Properties  # type: ignore[attr-defined]
 from paho.mqtt.reasoncodes import ReasonCode
 
-from trt_pose_app.sinks.mqtt_broker import Broker
+from trt_pose_app.sinks.mqtt_broker import Broker, connect_hint
 from trt_pose_app.sinks.mqtt_client import Retained, new_client, pose_properties
 from trt_pose_app.sinks.mqtt_outbox import Outbox
 
@@ -188,8 +188,7 @@ class BrokerLink:
             self.failures[f"connect: {type(error).__name__}"] += 1
             certificate = isinstance(error, ssl.SSLCertVerificationError)
             reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else _reason(error)
-            hint = "check mqtt.ca_file, the host name in the broker's certificate and the clock" if certificate else ""
-            self._complain(reason, hint, final=certificate)
+            self._complain(reason, connect_hint(self._broker, error), final=certificate)
             self._schedule()
 
     def _schedule(self) -> None:
