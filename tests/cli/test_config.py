@@ -28,7 +28,7 @@ def run(*arguments: str, code: int = 0) -> str:
 
 def test_init_writes_a_file_that_checks_and_loads_as_the_defaults(here: Path) -> None:
     assert run("init", "pose.toml") == "wrote pose.toml\n"
-    assert run("init") == Path("pose.toml").read_text(encoding="utf-8")
+    assert run("init") == run("init", "-") == Path("pose.toml").read_text(encoding="utf-8")
     assert run("check", "pose.toml") == "pose.toml: no mistakes\n"
     shown = json.loads(run("show", "--config", "pose.toml", "--json"))
     assert shown["config"] == Config().model_dump(mode="json")

@@ -48,6 +48,10 @@ def test_the_template_describes_every_field() -> None:
         assert re.search(rf"(?m)^#{field.name.rpartition('.')[2]} =", template)
 
 
+def test_the_template_offers_no_quality_of_service_that_is_refused() -> None:
+    assert "# one of 0, 1\n#qos = 0" in config_template()
+
+
 def test_shown_values_read_back() -> None:
     loaded = load_config(
         sets=["sinks=['a\"b.mp4']", "source.uri=grün\\x.mp4", "draw.min_score=0.25", "source.loop=true"]

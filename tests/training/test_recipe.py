@@ -37,9 +37,9 @@ def test_a_setting_lies_over_the_file(tmp_path, setting, field, value):
     [
         (None, [], "cannot read"),
         ("name = ", [], "not TOML"),
-        ("name = 'x'", [], "data: Field required"),
-        (SMALLEST, ["schedule.step=7"], "schedule.step"),
-        (SMALLEST, ["schedule.steps=0"], "schedule.steps"),
+        ("name = 'x'", [], "data: is missing"),
+        (SMALLEST, ["schedule.step=7"], "schedule.step: unknown field"),
+        (SMALLEST, ["schedule.steps=0"], "schedule.steps: must be greater than or equal to 1"),
         (SMALLEST, ["steps"], "no setting"),
         (SMALLEST, ["name.steps=1"], "name is no table"),
     ],

@@ -25,12 +25,12 @@ def command() -> None:
 
 
 @command.command("init")
-@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Write the path as JSON.")
 def init(file: Path | None, force: bool, as_json: bool) -> None:
-    """Write a commented file with every field to FILE, or to stdout."""
-    if file is None:
+    """Write a commented file with every field to FILE, or to stdout without one or for -."""
+    if file is None or file == Path("-"):
         click.echo(config_template(), nl=False)
         return
     if file.exists() and not force:

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from trt_pose_app.config.pattern import IN_WORDS
 from trt_pose_app.config.schema import Config
 
 _KINDS = {
@@ -95,7 +96,7 @@ def _allowed(schema: Mapping[str, Any]) -> tuple[str, bool]:
     if schema.get("minLength"):
         phrase += ", not empty"
     if "pattern" in schema:
-        phrase += f" matching {schema['pattern']}"
+        return IN_WORDS[schema["pattern"]], False
     if bounds := _bounds(schema):
         phrase += f", {bounds}"
     return phrase, False

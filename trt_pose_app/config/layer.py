@@ -48,7 +48,7 @@ class Layer:
         elif name in sections():
             self.mistakes.append(Mistake(value.where, f"{name} is a section: name one of its fields"))
         else:
-            self.mistakes.append(Mistake(value.where, unknown(masked(name))))
+            self.mistakes.append(Mistake(value.where, unknown(masked(name)), unknown_name=True))
 
 
 def place(origin: str) -> str:

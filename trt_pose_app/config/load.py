@@ -46,7 +46,11 @@ def load_config(
     if loaded is None:
         heading = [] if len(mistakes) == 1 else [f"{len(mistakes)} mistakes in the configuration"]
         message = "\n  ".join([*heading, *map(str, mistakes)])
-        raise ConfigError(message, hint="`trt-pose config init` writes every field with its meaning and default")
+        if any(mistake.unknown_name for mistake in mistakes):
+            hint = "`trt-pose config init` writes every field with its meaning and default"
+        else:
+            hint = "correct it, or leave it out for the default"
+        raise ConfigError(message, hint=hint)
     return loaded
 
 

@@ -11,10 +11,14 @@ from trt_pose_app.config.field import fields, sections
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """``where`` is a ``PATH:LINE``, an environment variable or an option; ``text`` holds no credentials."""
+    """``where`` is a ``PATH:LINE``, an environment variable or an option; ``text`` holds no credentials.
+
+    ``unknown_name``: there is no such field or section.
+    """
 
     where: str
     text: str
+    unknown_name: bool = False
 
     @property
     def line(self) -> float:

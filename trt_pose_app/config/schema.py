@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
+
+from trt_pose_app.config import pattern
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Unit = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, Field(pattern=pattern.NAME)]
 
 
 class _Section(BaseModel):
@@ -48,8 +50,8 @@ class ModelConfig(_Section):
     spec: Path | None = Field(None, description="spec file for a network that has none beside it")
     input_size: str | None = Field(
         None,
-        pattern=r"^\d+(x\d+)?$",
-        description="height, or heightxwidth, px; height alone follows the frame's aspect",
+        pattern=pattern.INPUT_SIZE,
+        description="size of the network's input, px; height alone follows the frame's aspect",
     )
     backend: Literal["auto", "cpu", "cuda", "tensorrt"] = Field("auto", description="ONNX Runtime execution provider")
     threads: Annotated[int, Field(ge=0, le=256)] = Field(0, description="threads of the CPU engine; 0: one per core")
@@ -63,10 +65,11 @@ class ModelConfig(_Section):
 class MqttConfig(_Section):
     """How results go to a broker. The address itself is the sink: mqtt://[user@]host[:port]."""
 
-    topic_prefix: str = Field(
-        "trt-pose/v1", pattern=r"^[^+#$/\x00][^+#/\x00]*(/[^+#/\x00]+)*$", description="first levels of every topic"
+    topic_prefix: str = Field("trt-pose/v1", pattern=pattern.TOPIC_PREFIX, description="first levels of every topic")
+    # 2 is taken here to be refused below with its reason, and offered nowhere.
+    qos: Annotated[Literal[0, 1, 2], WithJsonSchema({"enum": [0, 1]})] = Field(
+        0, description="of the poses; status is always 1"
     )
-    qos: Literal[0, 1, 2] = Field(0, description="of the poses; status is always 1. 2 is refused, see docs/mqtt.md")
     protocol: Literal[5, 4] = Field(5, description="MQTT version: 5, or 4 for 3.1.1")
     keepalive_s: Annotated[int, Field(ge=2, le=65535)] = Field(15, description="the broker's will fires after 1.5 x, s")
     expiry_s: Annotated[int, Field(ge=1, le=86400)] = Field(
@@ -80,7 +83,7 @@ class MqttConfig(_Section):
     ca_file: Path | None = Field(None, description="CA certificates (PEM) for mqtts://; default: the system's")
     cert_file: Path | None = Field(None, description="client certificate (PEM)")
     key_file: Path | None = Field(None, description="client key (PEM), not encrypted; default: inside cert_file")
-    client_id: Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")] | None = Field(
+    client_id: Annotated[str, Field(pattern=pattern.CLIENT_ID)] | None = Field(
         None, description="default: trt-pose-<device>-<camera>"
     )
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from trt_pose_app.config.pattern import NAME, SHA256
+from trt_pose_app.config.wording import mistakes_of
 from trt_pose_app.errors import ConfigError, ModelSpecError
 from trt_pose_app.skeleton import SKELETONS, Skeleton, flip_by_name
 
@@ -96,7 +98,7 @@ class OriginSpec(_Table):
     licence: str
     origin: str = ""
     note: str = ""
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the ONNX file that the spec describes")
+    sha256: str | None = Field(None, pattern=SHA256, description="of the ONNX file that the spec describes")
     urls: tuple[str, ...] = ()
 
 
@@ -104,7 +106,7 @@ class ModelSpec(_Table):
     """One network: what goes in, what comes out, and what its numbers mean."""
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
     version: str = "1"
     kind: Literal["paf", "paf_fused", "simcc", "heatmap", "detector", "refiner"]
     skeleton: str | SkeletonSpec | None = None
@@ -184,10 +186,6 @@ class ModelSpec(_Table):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            mistakes = [
-                f"{'.'.join(map(str, e['loc'])) or 'spec'}: {e['msg'].removeprefix('Value error, ')}"
-                for e in error.errors()
-            ]
             raise ModelSpecError(
-                f"{where}: {'; '.join(mistakes)}", hint="docs/models.md describes every field of a spec"
+                f"{where}: {mistakes_of(error, 'spec')}", hint="docs/models.md describes every field of a spec"
             ) from error

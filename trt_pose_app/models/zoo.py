@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from trt_pose_app.config.pattern import NAME, SHA256, SHA256_PREFIX
+from trt_pose_app.config.wording import mistakes_of
 from trt_pose_app.errors import ModelSpecError
 from trt_pose_app.skeleton import SKELETONS
 
@@ -37,7 +39,7 @@ def _known_skeleton(name: str) -> str:
     return name
 
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=SHA256)]
 
 
 class ZooEntry(BaseModel):
@@ -49,7 +51,7 @@ class ZooEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
     kind: Literal["paf", "simcc", "heatmap", "detector"]
     format: Literal["onnx", "pth"]
     skeleton: Annotated[str, AfterValidator(_known_skeleton)] | None = None
@@ -59,7 +61,7 @@ class ZooEntry(BaseModel):
     source: Annotated[str, AfterValidator(_checked_url)]
     urls: tuple[Annotated[str, AfterValidator(_checked_url)], ...] = Field(min_length=1)
     sha256: Sha256 | None = None
-    sha256_prefix: str | None = Field(None, pattern=r"^[0-9a-f]{8}$")
+    sha256_prefix: str | None = Field(None, pattern=SHA256_PREFIX)
     archive_sha256: Sha256 | None = None
     bytes: int | None = Field(None, ge=1)
     note: str = ""
@@ -92,6 +94,5 @@ def parse_zoo(text: str, where: str) -> Mapping[str, ZooEntry]:
     except tomllib.TOMLDecodeError as error:
         raise ModelSpecError(f"{where} is not TOML: {error}", hint="correct the file") from error
     except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
         # Not chained: pydantic's own text repeats the input, and an address may hold a password.
-        raise ModelSpecError(f"{where}: {'; '.join(mistakes)}", hint="correct these entries") from None
+        raise ModelSpecError(f"{where}: {mistakes_of(error, 'zoo')}", hint="correct these entries") from None

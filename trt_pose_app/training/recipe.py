@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from trt_pose_app.config.pattern import NAME
+from trt_pose_app.config.wording import mistakes_of
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.training.trt_pose_task import recipe_of_task
 
@@ -155,7 +157,7 @@ class ScheduleRecipe(_Table):
 class Recipe(_Table):
     """A whole training run."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
     data: DataRecipe
     network: NetworkRecipe = NetworkRecipe()
     augment: AugmentRecipe = AugmentRecipe()
@@ -182,8 +184,9 @@ def read_recipe(path: Path, sets: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
-        raise ConfigError(f"{path}: {'; '.join(mistakes)}", hint="docs/training.md describes every field") from error
+        raise ConfigError(
+            f"{path}: {mistakes_of(error, 'recipe')}", hint="docs/training.md describes every field"
+        ) from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
