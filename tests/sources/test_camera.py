@@ -126,7 +126,8 @@ def test_an_absent_camera_is_no_error_at_the_start(caplog: pytest.LogCaptureFixt
         until(lambda: caplog.messages, 2)
         assert source.last_error == "it is not there yet"
         assert source.info.name == "/dev/video63"
-    assert caplog.messages[0].startswith("/dev/video63 cannot be reached: it is not there yet; trying again until")
+    (warning,) = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert warning.startswith("/dev/video63 cannot be reached: it is not there yet; trying again until")
 
 
 @pytest.mark.parametrize("uri", ["/dev/null", "v4l2:///dev/zero", f"v4l2://{__file__}"])
