@@ -70,6 +70,9 @@ def test_list_shows_what_is_here_and_what_can_be_fetched(run: Shell, models: Pat
     assert str(models / "good.onnx") in here
     assert "resnet18_baseline_att_224x224_A" in available
     assert "non-commercial" in available
+    assert all(len(line) <= 120 for line in available.splitlines())
+    (licence,) = [line.split()[1:] for line in run("show", "openpose-vgg-cmu")[1].splitlines() if "licence " in line]
+    assert licence[-2:] == ["OpenPose", "licence)"]  # whole
 
 
 def test_list_as_json(run: Shell, models: Path) -> None:

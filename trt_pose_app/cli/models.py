@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -19,6 +20,8 @@ from trt_pose_app.models.checksum import sha256_of
 from trt_pose_app.models.part_file import Progress
 from trt_pose_app.models.pull import pull, pull_from
 from trt_pose_app.models.zoo import CHECKPOINT_SUFFIX, ZooEntry, read_zoo
+
+_LINE_WIDTH, _LICENCE_WIDTH = 120, 26  # of the tables, in characters
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
 
@@ -226,13 +229,19 @@ def _echo_json(value: Any) -> None:
 
 
 def _echo_table(title: str, header: Sequence[str], rows: Sequence[dict[str, Any]], last: Sequence[str]) -> None:
-    """Print aligned columns, never cut, so that they can be searched and copied."""
+    """Print aligned columns. Licences and notes are cut to fit the line, names and paths never, as they are copied."""
     keys = ("name", "kind", "bytes", "licence", *last)
     table = [list(header)]
     for row in rows:
         size = "-" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
-        table.append([size if key == "bytes" else str(row[key] or "-") for key in keys])
+        licence = shorten(row["licence"] or "-", _LICENCE_WIDTH, placeholder="...")
+        shown = row | {"bytes": size, "licence": licence}
+        table.append([str(shown[key] or "-") for key in keys])
     widths = [max(map(len, column)) for column in zip(*table)]
+    if keys[-1] == "note":
+        room = _LINE_WIDTH - sum(width + 2 for width in widths[:-1]) - 2
+        for cells in table:
+            cells[-1] = shorten(cells[-1], room, placeholder="...")
     click.secho(title, bold=True)
     for cells in table:
         click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
