@@ -26,7 +26,7 @@ out.csv                a table, one row per person and frame
 out.mp4, out.mkv       annotated video
 out.jpg, out.png       the newest annotated picture
 pictures/              one annotated picture per frame in a folder
-out/frame-%06d.jpg     the same with names of one's own
+out/frame-%06d.jpg     the same with names of your own
 mqtt://host[:port]     pose messages to a broker; mqtts:// with TLS
 display://[title]      a window
 null://                nothing"""
