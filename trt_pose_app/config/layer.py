@@ -94,9 +94,7 @@ def from_file(path: Path) -> Layer:
 def from_env(env: Mapping[str, str]) -> Layer:
     """Take the variables TRT_POSE__SECTION__FIELD out of ``env``."""
     pairs = ((name, text) for name, text in sorted(env.items()) if name.startswith(ENV_PREFIX))
-    return _from_texts(
-        (name[len(ENV_PREFIX) :].lower().replace("__", "."), text, f"env {name}") for name, text in pairs
-    )
+    return _from_texts((_dotted(name), text, f"env {name}") for name, text in pairs)
 
 
 def from_sets(sets: Sequence[str]) -> Layer:
