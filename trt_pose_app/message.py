@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from trt_pose_app.errors import SinkError
@@ -93,14 +92,12 @@ def schema() -> dict[str, Any]:
 
 
 def boot_id() -> str:
-    """Return what tells one boot of this machine from another: the kernel's id, else one of this process.
+    """Return what tells one start of the program from every other, on this machine or another.
 
-    ``mono_ns`` and ``seq`` of two messages can be compared only where this is equal.
+    ``seq`` begins at 0 with each start, so the kernel's id of a boot would not do: after a restart of the service the
+    pairs (boot_id, seq) would come again, and a consumer that drops repeats would drop new messages.
     """
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return str(uuid.uuid4())
+    return str(uuid.uuid4())
 
 
 _TIME_ERROR = 5  # from <sys/timex.h>: the clock is not synchronised

@@ -63,6 +63,12 @@ def test_a_video_into_every_kind_of_file(trt_pose, tmp_path: Path) -> None:  # t
     assert len(list((tmp_path / "frames").iterdir())) == FRAMES
 
 
+def test_a_second_run_never_repeats_a_message_s_key(trt_pose) -> None:  # type: ignore[no-untyped-def]
+    runs = [trt_pose("run", CLIP, "-", "--model", "scripted", "--frames", 3) for _ in range(2)]
+    lines = [json.loads(line) for done in runs for line in done.stdout.splitlines()]
+    assert len({(line["device"], line["boot_id"], line["seq"]) for line in lines}) == len(lines) == 6
+
+
 def test_json_lines_on_stdout_leave_the_log_to_stderr(trt_pose) -> None:  # type: ignore[no-untyped-def]
     done = trt_pose("run", CLIP, "-", "--model", "scripted", "--frames", 3)
     assert done.returncode == 0
