@@ -22,6 +22,8 @@ else:
 
 METADATA_KEY = "trt_pose_spec"  # the ONNX metadata_props entry that holds a spec as JSON
 
+_ROLES = {"paf": {"cmap", "paf"}, "simcc": {"x", "y"}, "heatmap": {"heatmap"}}
+
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Channel = Annotated[int, Field(ge=0)]
@@ -60,6 +62,7 @@ class InputSpec(_Table):
     dtype: Literal["float32", "float16", "uint8"] = "float32"
     layout: Literal["nchw", "nhwc"] = "nchw"
     multiple_of: Positive = Field(1, description="a fully convolutional network's sizes are multiples of this")
+    crop_padding: float = Field(1.25, gt=0, description="affine-crop: the crop's size, times the person's box")
 
 
 class PafSpec(_Table):
@@ -77,6 +80,43 @@ class PafSpec(_Table):
     attach_only_limbs: tuple[int, ...] = Field(
         (), description="limbs that may add a part to a person but never join two (OpenPose: shoulder to ear)"
     )
+
+
+class SimccSpec(_Table):
+    """How a network reads coordinates out of two one-dimensional maps, with the outputs ``x`` and ``y``."""
+
+    split_ratio: float = Field(2.0, gt=0, description="bins per input pixel")
+    score: Literal["min", "mean", "max"] = Field(
+        "min", description="a keypoint's score, of its two peaks (mmpose: min)"
+    )
+
+
+class HeatmapSpec(_Table):
+    """How one map per keypoint is to be read, with the output ``heatmap``."""
+
+    stride: Positive = 4
+    map_offset: float = Field(0.0, ge=0, le=0.5, description="as in [paf]")
+    refine: Literal["none", "quarter", "dark"] = Field(
+        "quarter",
+        description="a peak between cells: a quarter cell towards the higher neighbour, or DARK's Taylor step",
+    )
+
+
+class DetectorSpec(_Table):
+    """How boxes of people are to be read.
+
+    ``rtmdet``: per stride s an output ``level<s>`` (N, h, w, classes + 4) or two, ``class<s>`` (N, classes, h, w) and
+    ``box<s>`` (N, 4, h, w); class logits, then the distances to the left, top, right and bottom edge in input pixels
+    from (x, y) * s. ``yolox``: one output ``boxes`` (N, cells, 5 + classes) whose centres and log sizes count in cells.
+    ``boxes``: non-maximum suppression is inside; ``boxes`` (N, n, 5) x0, y0, x1, y1, score and ``labels`` (N, n).
+    """
+
+    format: Literal["rtmdet", "yolox", "boxes"]
+    strides: tuple[Positive, ...] = (8, 16, 32)
+    person_class: Channel = 0
+    score_threshold: Unit = 0.3
+    nms_iou: Unit = 0.6
+    max_boxes: Positive = 100
 
 
 class DecodeSpec(_Table):
@@ -114,6 +154,9 @@ class ModelSpec(_Table):
     input: InputSpec
     outputs: dict[str, str] = Field(description="role -> output name; a paf network has cmap and paf")
     paf: PafSpec | None = None
+    simcc: SimccSpec | None = None
+    heatmap: HeatmapSpec | None = None
+    detector: DetectorSpec | None = None
     decode: DecodeSpec = DecodeSpec()
     origin: OriginSpec
 
@@ -127,13 +170,7 @@ class ModelSpec(_Table):
                 self.skeleton.build()
             except ConfigError as error:
                 problems.append(error.message)
-        if self.kind == "paf":
-            if self.paf is None:
-                problems.append("kind 'paf' needs a [paf] table")
-            if self.skeleton is None:
-                problems.append("kind 'paf' needs a skeleton")
-            if missing := {"cmap", "paf"} - self.outputs.keys():
-                problems.append(f"[outputs] lacks {', '.join(sorted(missing))}")
+        problems += self._lacking()
         if not problems and self.paf is not None and self.skeleton is not None:
             n_limbs = len(self.build_skeleton().limbs)
             channels = self.paf.limb_channels
@@ -151,6 +188,18 @@ class ModelSpec(_Table):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _lacking(self) -> list[str]:
+        """Return what a network of this kind needs and the spec does not have."""
+        table = {"paf_fused": "paf"}.get(self.kind, self.kind)
+        problems = []
+        if table in ("paf", "simcc", "heatmap", "detector") and getattr(self, table) is None:
+            problems.append(f"kind {self.kind!r} needs a [{table}] table")
+        if self.kind != "detector" and self.skeleton is None:
+            problems.append(f"kind {self.kind!r} needs a skeleton")
+        if missing := _ROLES.get(self.kind, set()) - self.outputs.keys():
+            problems.append(f"[outputs] lacks {', '.join(sorted(missing))}")
+        return problems
 
     def build_skeleton(self) -> Skeleton:
         """Return the skeleton. Raises ModelSpecError for a kind that has none (detectors)."""

@@ -23,7 +23,7 @@ def build_network(recipe: NetworkRecipe, skeleton: Skeleton) -> PoseNetwork:
     """Return the recipe's network with random weights. Raises ModelSpecError for an unknown kind."""
     n_parts, n_limbs = len(skeleton), len(skeleton.limbs)
     if recipe.kind == "pose-nano":
-        return PoseNano(n_parts, n_limbs, trunk_blocks=recipe.trunk_blocks, width=recipe.width)
+        return PoseNano(n_parts, n_limbs, trunk_channels=recipe.trunk_channels, width=recipe.width)
     network = build_paf_attention(
         recipe.kind,
         n_parts,
@@ -55,11 +55,9 @@ def start_weights(network: PoseNetwork, recipe: NetworkRecipe) -> None:
 
 
 def freeze(network: PoseNetwork, recipe: NetworkRecipe) -> None:
-    """Let the first blocks of a trunk keep their weights."""
-    if isinstance(network, PoseNano) and recipe.frozen_trunk_blocks:
-        # The stem and its ReLU, then four modules a block.
-        for module in list(network.trunk)[: 2 + 4 * recipe.frozen_trunk_blocks]:
-            module.requires_grad_(False)
+    """Let a trunk's stem keep its weights, where the recipe says so."""
+    if isinstance(network, PoseNano) and recipe.frozen_stem:
+        network.trunk.stem.requires_grad_(False)
 
 
 def _state_dict(path: Path) -> dict[str, Any]:

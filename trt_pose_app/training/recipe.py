@@ -58,12 +58,12 @@ class NetworkRecipe(_Table):
     """The network and the weights it starts from."""
 
     kind: str = Field("pose-nano", description="pose-nano, or a network of trt_pose such as resnet18_baseline_att")
-    trunk_blocks: Annotated[int, Field(ge=4, le=11)] = 8
-    width: Annotated[int, Field(ge=8)] = 128
-    trunk: Path | None = Field(None, description="ONNX file with a folded MobileNet v1 trunk to start from")
-    frozen_trunk_blocks: Annotated[int, Field(ge=0, le=11)] = Field(
-        0, description="first trunk blocks, with the stem, that keep their pretrained weights"
+    trunk_channels: Annotated[int, Field(ge=8, multiple_of=2)] = Field(
+        40, description="pose-nano: of the finest branch"
     )
+    width: Annotated[int, Field(ge=8)] = Field(64, description="pose-nano: channels of the second stage")
+    trunk: Path | None = Field(None, description="pose-nano: PP-TinyPose as ONNX, whose trunk to start from")
+    frozen_stem: bool = Field(False, description="pose-nano: the stem keeps its pretrained weights")
     num_upsample: Annotated[int, Field(ge=0, le=3)] = Field(
         3, description="trt_pose: doublings; the stride is 32 / 2^n"
     )
