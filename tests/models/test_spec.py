@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from trt_pose_app.errors import ModelSpecError
 from trt_pose_app.models.spec import ModelSpec
@@ -65,6 +65,43 @@ def test_each_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str
         ModelSpec.read(path)
     assert reason in caught.value.message
     assert str(path) in caught.value.message
+
+
+SKETCH: dict[str, Any] = {
+    "name": "net",
+    "input": {"name": "x", "width": 192, "height": 256, "colour": "rgb"},
+    "origin": {"licence": "MIT"},
+}
+RTMDET = {"format": "rtmdet", "strides": (8, 16)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "reason"),
+    [
+        ("simcc", {"outputs": {"x": "a", "y": "b"}}, "kind 'simcc' needs a [simcc] table"),
+        ("simcc", {"simcc": {}, "outputs": {"x": "a"}}, "[outputs] lacks y"),
+        ("simcc", {"simcc": {"split_ratio": 0}, "outputs": {"x": "a", "y": "b"}}, "simcc.split_ratio"),
+        ("heatmap", {"outputs": {"heatmap": "a"}}, "kind 'heatmap' needs a [heatmap] table"),
+        ("heatmap", {"heatmap": {}, "outputs": {}}, "[outputs] lacks heatmap"),
+        ("heatmap", {"heatmap": {}, "skeleton": None, "outputs": {"heatmap": "a"}}, "'heatmap' needs a skeleton"),
+        ("detector", {"outputs": {"boxes": "a"}}, "kind 'detector' needs a [detector] table"),
+        ("detector", {"detector": {"format": "boxes"}, "outputs": {"labels": "a"}}, "[outputs] lacks boxes"),
+        ("detector", {"detector": {"format": "yolox"}, "outputs": {"level8": "a"}}, "[outputs] lacks boxes"),
+        ("detector", {"detector": RTMDET, "outputs": {"level8": "a"}}, "[outputs] lacks level16"),
+        ("detector", {"detector": RTMDET, "outputs": {"class8": "a", "box8": "b"}}, "lacks class16, box16"),
+    ],
+)
+def test_each_kind_needs_its_table_skeleton_and_outputs(kind: str, more: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(reason)):
+        ModelSpec.model_validate({**SKETCH, "kind": kind, "skeleton": "coco17", **more})
+
+
+@pytest.mark.parametrize(
+    "roles", [("level8", "level16"), ("class8", "box8", "class16", "box16")], ids=["levels", "class and box"]
+)
+def test_rtmdet_heads_come_whole_or_split(roles: tuple[str, ...]) -> None:
+    outputs = dict.fromkeys(roles, "y")
+    ModelSpec.model_validate({**SKETCH, "kind": "detector", "detector": RTMDET, "outputs": outputs})
 
 
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ name = "{name}"
 kind = "detector"
 input = {{ name = "x", width = 8, height = 8, colour = "rgb" }}
 outputs = {{ boxes = "y" }}
+detector = {{ format = "boxes" }}
 origin = {{ licence = "MIT"{rest} }}
 """
 

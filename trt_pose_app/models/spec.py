@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -109,6 +110,7 @@ class DetectorSpec(_Table):
     ``box<s>`` (N, 4, h, w); class logits, then the distances to the left, top, right and bottom edge in input pixels
     from (x, y) * s. ``yolox``: one output ``boxes`` (N, cells, 5 + classes) whose centres and log sizes count in cells.
     ``boxes``: non-maximum suppression is inside; ``boxes`` (N, n, 5) x0, y0, x1, y1, score and ``labels`` (N, n).
+    A network with one class needs no ``labels``.
     """
 
     format: Literal["rtmdet", "yolox", "boxes"]
@@ -117,6 +119,14 @@ class DetectorSpec(_Table):
     score_threshold: Unit = 0.3
     nms_iou: Unit = 0.6
     max_boxes: Positive = 100
+
+    def lacking(self, roles: Set[str]) -> list[str]:
+        """Return the outputs that this format needs and ``roles`` does not have."""
+        if self.format != "rtmdet":
+            return [] if "boxes" in roles else ["boxes"]
+        split = any(role.startswith("class") for role in roles)
+        names = ("class", "box") if split else ("level",)
+        return [role for s in self.strides for name in names if (role := f"{name}{s}") not in roles]
 
 
 class DecodeSpec(_Table):
@@ -152,7 +162,7 @@ class ModelSpec(_Table):
     skeleton: str | SkeletonSpec | None = None
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     input: InputSpec
-    outputs: dict[str, str] = Field(description="role -> output name; a paf network has cmap and paf")
+    outputs: dict[str, str] = Field(description="role -> output name: the kind's table says which")
     paf: PafSpec | None = None
     simcc: SimccSpec | None = None
     heatmap: HeatmapSpec | None = None
@@ -197,8 +207,11 @@ class ModelSpec(_Table):
             problems.append(f"kind {self.kind!r} needs a [{table}] table")
         if self.kind != "detector" and self.skeleton is None:
             problems.append(f"kind {self.kind!r} needs a skeleton")
-        if missing := _ROLES.get(self.kind, set()) - self.outputs.keys():
-            problems.append(f"[outputs] lacks {', '.join(sorted(missing))}")
+        missing = sorted(_ROLES.get(self.kind, set()) - self.outputs.keys())
+        if self.kind == "detector" and self.detector is not None:
+            missing = self.detector.lacking(self.outputs.keys())
+        if missing:
+            problems.append(f"[outputs] lacks {', '.join(missing)}")
         return problems
 
     def build_skeleton(self) -> Skeleton:
