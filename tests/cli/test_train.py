@@ -22,7 +22,7 @@ def recipe(stick_people: Path) -> Path:  # noqa: F811
     path = stick_people / "tiny.toml"
     path.write_text(
         f'name = "tiny"\n[data]\nimages = "{stick_people}/photos"\nannotations = "{stick_people}/people.json"\n'
-        'skeleton = "coco18"\nworkers = 0\n[network]\ntrunk_blocks = 4\nwidth = 8\n'
+        'skeleton = "coco18"\nworkers = 0\n[network]\ntrunk_channels = 8\nwidth = 8\n'
         "[schedule]\nsteps = 2\nbatch = 2\nsizes = [[0.0, 64]]\nwarm_up_steps = 1\nthreads = 1\n"
     )
     return path

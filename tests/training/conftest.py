@@ -64,7 +64,7 @@ def tiny_recipe(stick_people: Path) -> Recipe:
                 "skeleton": "coco18",
                 "workers": 0,
             },
-            "network": {"trunk_blocks": 4, "width": 8},
+            "network": {"trunk_channels": 8, "width": 8},
             "schedule": {"steps": 4, "batch": 2, "sizes": [[0.0, 64]], "warm_up_steps": 1, "threads": 1},
         }
     )

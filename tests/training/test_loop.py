@@ -22,7 +22,6 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint  # noqa: E402
 from trt_pose_app.training.export import export_onnx  # noqa: E402
 from trt_pose_app.training.loop import CHECKPOINT, Training  # noqa: E402
-from trt_pose_app.training.pretrained import load_trunk  # noqa: E402
 from trt_pose_app.training.rate import rate_at  # noqa: E402
 from trt_pose_app.training.samples import Samples  # noqa: E402
 
@@ -65,7 +64,7 @@ def test_a_killed_run_is_continued_by_the_same_command(tiny_recipe, data, stick_
     recipe.write_text(
         f'name = "tiny"\ncheckpoint_steps = 1\n[data]\nimages = "{stick_people}/photos"\n'
         f'annotations = "{stick_people}/people.json"\nskeleton = "coco18"\nworkers = 0\n'
-        "[network]\ntrunk_blocks = 4\nwidth = 8\n"
+        "[network]\ntrunk_channels = 8\nwidth = 8\n"
         "[schedule]\nsteps = 12\nbatch = 2\nsizes = [[0.0, 64]]\nwarm_up_steps = 1\nthreads = 1\n"
     )
 
@@ -110,13 +109,13 @@ def test_a_broken_photo_is_skipped_and_counted(tiny_recipe, data, stick_people):
     (stick_people / "photos/2.png").write_bytes(b"no picture")
     for cache_gb in (0.0, 1.0):
         recipe = tiny_recipe.model_copy(update={"data": tiny_recipe.data.model_copy(update={"cache_gb": cache_gb})})
-        samples = Samples(data, recipe, 8)
+        samples = Samples(data, recipe, 4)
         assert all(samples[number, 64][0].shape == (3, 64, 64) for number in range(12))
         assert len(samples.broken) == 1
 
 
 def test_sample_numbers_walk_through_every_photo(tiny_recipe, data):
-    samples = Samples(data, tiny_recipe, 8)
+    samples = Samples(data, tiny_recipe, 4)
     first, again, next_pass = samples[3, 64][0], samples[3, 64][0], samples[3 + len(data.main.photos), 64][0]
     assert torch.equal(first, again)
     assert not torch.equal(first, next_pass)
@@ -132,7 +131,7 @@ def test_further_photos_take_their_share_of_the_places(tiny_recipe, data):
 
     seen: list[int] = []
     both = TrainingData(data.main, ((data.main, 0.3), (data.main, 0.2)))
-    samples = Told(both, tiny_recipe, 8)
+    samples = Told(both, tiny_recipe, 4)
     for number in range(400):
         samples[number, 32]
     shares = np.bincount(np.array(seen) // len(data.main.photos), minlength=3) / len(seen)
@@ -146,7 +145,7 @@ def test_an_export_computes_what_the_averaged_network_does(tiny_recipe, data, tm
         pass
     export_onnx(tmp_path / "run", tmp_path / "tiny.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "tiny.onnx", providers=["CPUExecutionProvider"])
-    for shape in ((1, 3, 64, 64), (2, 3, 96, 32)):
+    for shape in ((1, 3, 64, 64), (2, 3, 96, 32), (1, 3, 32, 96)):
         pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
         with torch.no_grad():
             expected = training.ema.network(torch.from_numpy(pixels))
@@ -157,28 +156,6 @@ def test_an_export_computes_what_the_averaged_network_does(tiny_recipe, data, tm
 def test_there_is_nothing_to_export_before_training(tmp_path):
     with pytest.raises(ModelNotFoundError):
         export_onnx(tmp_path, tmp_path / "x.onnx")
-
-
-@pytest.mark.shared
-def test_the_trunk_takes_the_weights_of_openpose_lightweight(shared):
-    import onnx
-    from onnx import numpy_helper
-
-    from trt_pose_app.networks.nano import Trunk
-
-    path = shared / "weights/openpose-lightweight.onnx"
-    trunk = Trunk(11)
-    load_trunk(trunk, path)
-    tensors = {tensor.name: tensor for tensor in onnx.load(str(path)).graph.initializer}
-    np.testing.assert_array_equal(trunk[-2].weight.detach().numpy(), numpy_helper.to_array(tensors["w_conv5_5/sep"]))
-
-
-@pytest.mark.shared
-def test_a_trunk_of_another_width_is_refused(shared):
-    from trt_pose_app.networks.nano import Trunk
-
-    with pytest.raises(ModelSpecError, match="convolution 0"):
-        load_trunk(Trunk(8), shared / "weights/mobilenetv1-0.5-imagenet.onnx")
 
 
 def test_the_rate_warms_up_stays_and_falls_to_nothing(tiny_recipe):
