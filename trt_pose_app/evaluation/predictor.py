@@ -1,0 +1,82 @@
+"""Runs an estimator over the photos of an annotation file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.evaluation.truth import Truth
+from trt_pose_app.skeleton import Skeleton
+from trt_pose_app.sources.images import read_image
+from trt_pose_app.types import Poses
+
+FRAME = (640, 480)
+FRAME_REPEATS, WARM_UP = 100, 10
+
+
+class Estimator(Protocol):
+    """What is evaluated: anything ``estimators.load`` returns."""
+
+    @property
+    def skeleton(self) -> Skeleton: ...
+
+    def __call__(self, frame: NDArray[np.uint8], /) -> Poses: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """COCO results of all photos, and the milliseconds from pixels to poses of each."""
+
+    results: list[dict[str, Any]]
+    photo_ms: list[float]
+
+
+def check_skeleton(skeleton: Skeleton, truth: Truth) -> None:
+    """Raise ConfigError if no part of the data is one of the model's."""
+    if (skeleton.mapping_to(truth.skeleton) < 0).all():
+        raise ConfigError(
+            f"the model finds {', '.join(skeleton.parts[:3])}, ... ({skeleton.name}); {truth.path.name} labels "
+            f"{', '.join(truth.skeleton.parts[:3])}, ...: no part is common",
+            hint="evaluate on data of the kind the model was made for, or choose another --category",
+        )
+
+
+def predict(
+    estimator: Estimator, truth: Truth, paths: Mapping[int, Path], progress: Callable[[], None] = lambda: None
+) -> Predictions:
+    """Return the results in the data's skeleton; ``progress`` is called after each photo.
+
+    Raises ConfigError as ``check_skeleton`` does, SourceError for a photo that cannot be decoded.
+    """
+    check_skeleton(estimator.skeleton, truth)
+    results, photo_ms = [], []
+    for photo in truth.photos:
+        image = read_image(paths[photo.id])
+        start = perf_counter()
+        poses = estimator(image)
+        photo_ms.append((perf_counter() - start) * 1e3)
+        results += poses.to_skeleton(truth.skeleton).to_coco(photo.id, truth.category_id)
+        progress()
+    return Predictions(results, photo_ms)
+
+
+def frame_latency_ms(estimator: Estimator, picture: Path) -> tuple[float, float]:
+    """Return the least and the median time of one 640x480 frame, resize to poses, over a hundred."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise DependencyError("pictures need OpenCV", hint="pip install 'trt-pose-app[cpu]'") from error
+    frame = np.asarray(cv2.resize(read_image(picture), FRAME), np.uint8)
+    times = []
+    for _ in range(WARM_UP + FRAME_REPEATS):
+        start = perf_counter()
+        estimator(frame)
+        times.append((perf_counter() - start) * 1e3)
+    return min(times[WARM_UP:]), float(np.median(times[WARM_UP:]))
