@@ -15,7 +15,7 @@ else:
     extensions = [
         Pybind11Extension(
             "trt_pose_app._paf",
-            ["trt_pose_app/native/bindings.cpp"],
+            ["trt_pose_app/native/bindings.cpp", "trt_pose_app/native/bindings_targets.cpp"],
             depends=[str(p) for p in Path("trt_pose_app/native").glob("*.hpp")],
             cxx_std=17,
             extra_compile_args=["-O3", "-ffp-contract=off", "-fvisibility=hidden"],
@@ -33,6 +33,16 @@ EXTRAS = {
     "desktop": ["opencv-python>=4.8"],
     "video": ["av>=14.2"],
     "eval": ["pycocotools>=2.0.7"],
+    # onnxslim simplifies; tomli-w writes specs. Without torch, ONNX networks can still be converted.
+    "convert": [
+        "onnx>=1.16",
+        "onnxruntime>=1.16",
+        "onnxslim>=0.1.50",
+        "opencv-python-headless>=4.8",
+        "tomli-w>=1",
+        "torch>=2.4",
+        "torchvision>=0.19",
+    ],
     "train": ["onnx>=1.16", "opencv-python-headless>=4.8", "torch>=2.4", "torchvision>=0.19"],
 }
 EXTRAS["dev"] = [
@@ -44,12 +54,14 @@ EXTRAS["dev"] = [
     "jsonschema>=4",
     "mypy>=1.10",
     "onnx>=1.16",
+    "onnxslim>=0.1.50",
     "pybind11>=2.12",
     "pytest>=8",
     "pytest-cov>=5",
     "pytest-timeout>=2",
     "ruff>=0.6",
     "scikit-image>=0.22",
+    "tomli-w>=1",
     "types-jsonschema",
 ]
 
@@ -64,11 +76,14 @@ setup(
     packages=[
         *find_packages(include=["trt_pose_app", "trt_pose_app.*", "converters", "converters.*"]),
         "trt_pose_app.weights",
+        "converters.sample",
     ],
-    # The wheel carries the embedded model: weights/ is the package trt_pose_app.weights.
-    package_dir={"trt_pose_app.weights": "weights"},
+    # The wheel carries the embedded model: weights/ is the package trt_pose_app.weights. The demo's picture comes with
+    # it, for comparing a network with its conversion.
+    package_dir={"trt_pose_app.weights": "weights", "converters.sample": "scripts/sample"},
     package_data={
         "trt_pose_app": ["py.typed", "*.pyi", "*.json", "models/*.toml", "native/*.hpp", "training/recipes/*.toml"],
+        "converters.sample": ["*.jpg", "*.md"],
         "trt_pose_app.weights": ["*.toml", "*.onnx", "*.md"],
     },
     ext_modules=extensions,

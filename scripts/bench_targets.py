@@ -1,33 +1,38 @@
-"""Times the drawing of target maps against trt_pose's own generator. Prints a table.
+"""Times the drawing of target maps against trt_pose's own generator. Prints a table; needs the compiled extension.
 
-    python scripts/bench_targets.py
+    PYTHONPATH=. python scripts/bench_targets.py
 
-Times are processor time, so that other work on the machine hardly counts. The reference's milliseconds were measured
-with its C++ extension on one core of a machine of this class.
+Times are the least processor time of 200 runs, so that other work on the machine hardly counts. The reference's
+milliseconds were measured with its C++ extension on one core of a machine of this class.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
+from typing import Literal
 
 import numpy as np
 
 from trt_pose_app.skeleton import COCO18
 from trt_pose_app.training.targets import People, draw_targets
 
-# (cells a side, people) -> ms of trt_pose's generate_cmap + generate_paf; None: not measured
+# (cells a side, people) -> ms of trt_pose's generate_cmap + generate_paf
 REFERENCE_MS = {(56, 1): 6.0, (56, 5): 18.0, (56, 20): 56.0, (92, 20): 147.0}
 STRIDE = 4
+Style = Literal["mean", "trt_pose"]
+STYLES: tuple[Style, Style] = ("trt_pose", "mean")
 
 
 def main() -> None:
-    print("cells  people  reference ms  ms, style trt_pose  times faster  ms, style mean")
+    ways: list[tuple[Style, bool]] = [(style, native) for native in (True, False) for style in STYLES]
+    print("| map | people | trt_pose, ms | style trt_pose, ms | times faster | style mean, ms | in numpy, ms: both |")
+    print("|---|---|---|---|---|---|---|")
     for (cells, n_people), reference_ms in REFERENCE_MS.items():
         people = scattered(n_people, cells * STRIDE)
-        exact, mean = (median_ms(people, cells, style) for style in ("trt_pose", "mean"))
+        exact, mean, *numpy = (least_ms(people, cells, style, native) for style, native in ways)
         print(
-            f"{cells:5}  {n_people:6}  {reference_ms:12.0f}  {exact:18.2f}  {reference_ms / exact:12.0f}  {mean:14.2f}"
+            f"| {cells}x{cells} | {n_people} | {reference_ms:.0f} | {exact:.2f} | {reference_ms / exact:.0f} "
+            f"| {mean:.2f} | {numpy[0]:.1f}, {numpy[1]:.1f} |"
         )
 
 
@@ -45,14 +50,16 @@ def scattered(n_people: int, side_px: int) -> People:
     )
 
 
-def median_ms(people: People, cells: int, style: str, repeats: int = 40) -> float:
-    sigma = 0.025 * cells / np.sqrt(2)
+def least_ms(people: People, cells: int, style: Style, native: bool, repeats: int = 200) -> float:
+    sigma = float(0.025 * cells / np.sqrt(2))
     times = []
     for _ in range(repeats):
         start = time.thread_time()
-        draw_targets(people, COCO18, (cells * STRIDE,) * 2, STRIDE, cmap_sigma=sigma, paf_sigma=sigma, style=style)
+        draw_targets(
+            people, COCO18, (cells * STRIDE,) * 2, STRIDE, cmap_sigma=sigma, paf_sigma=sigma, style=style, native=native
+        )
         times.append(time.thread_time() - start)
-    return statistics.median(times) * 1e3
+    return min(times) * 1e3
 
 
 if __name__ == "__main__":

@@ -23,3 +23,25 @@ class Parser:
     ) -> list[
         tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
     ]: ...
+
+def draw_targets(
+    xy: NDArray[np.float32],
+    visible: NDArray[np.uint8],
+    box: NDArray[np.float32],
+    window: NDArray[np.float32],
+    ignore: NDArray[np.float32],
+    limbs: list[tuple[int, int]],
+    *,
+    width: int,
+    height: int,
+    stride: int,
+    cmap_sigma: float,
+    paf_sigma: float,
+    cmap_reach: float,
+    paf_reach: float,
+    square_window: int,
+    uncertain_weight: float,
+    mean: bool,
+    hide_unknown: bool,
+    hide_ignored: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.training.people import crowd
+from trt_pose_app.errors import DependencyError
 from trt_pose_app.skeleton import COCO18, Skeleton
-from trt_pose_app.training.targets import People, draw_targets
+from trt_pose_app.training import targets as module
+from trt_pose_app.training.targets import People, draw_native, draw_targets
 
 SIZE, STRIDE = 128, 8
 CELLS = SIZE // STRIDE
 STICK = Skeleton("stick", ("a", "b"), ((0, 1),), (0, 1))
+NATIVE = pytest.param(True, marks=pytest.mark.skipif(draw_native is None, reason="the extension is not built"))
+
+
+@pytest.fixture(params=[NATIVE, False], ids=["native", "numpy"], autouse=True)
+def native(request, monkeypatch) -> bool:
+    """Every test here looks at both implementations."""
+    if not request.param:
+        monkeypatch.setattr(module, "draw_native", None)
+    return request.param
 
 
 def by_definition(people: People, skeleton: Skeleton, sigma: float, *, window: int | None, mean: bool):
@@ -56,6 +71,69 @@ def test_the_maps_are_what_the_definition_says(style, window, tolerance):
     np.testing.assert_allclose(targets.paf, paf, atol=tolerance)
     assert (targets.cmap_weight == 1).all()
     assert (targets.paf_weight == 1).all()
+
+
+def disordered(seed: int, n_people: int, n_ignored: int) -> People:
+    """People of all visibilities, partly and wholly outside the picture and their windows."""
+    rng = np.random.default_rng(seed)
+    people = crowd(n_people, COCO18, SIZE, seed)
+    corner = rng.uniform(-20, SIZE, (n_people + n_ignored, 2))
+    boxes = np.concatenate((corner, corner + rng.uniform(0, SIZE, corner.shape)), axis=1).astype(np.float32)
+    return People(
+        (people.xy * rng.choice([1, 1, 1, 40])).astype(np.float32),
+        rng.integers(0, 3, people.visible.shape).astype(np.uint8),
+        people.box,
+        boxes[:n_people],
+        boxes[n_people:],
+    )
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_people=st.integers(0, 6),
+    n_ignored=st.integers(0, 2),
+    stride=st.sampled_from([1, 4, 8]),
+    sigmas=st.tuples(st.floats(0.3, 4), st.floats(0.3, 4)),
+    style=st.sampled_from(["mean", "trt_pose"]),
+    mask=st.sampled_from(["unknown", "unlabelled", "none"]),
+    uncertain_weight=st.sampled_from([0.0, 0.5, 1.0]),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_implementations_draw_the_same(
+    native, seed, n_people, n_ignored, stride, sigmas, style, mask, uncertain_weight
+):
+    if not native:
+        return
+    people = disordered(seed, n_people, n_ignored)
+    compiled, numpy = (
+        draw_targets(
+            people, COCO18, (SIZE // 2, SIZE), stride, cmap_sigma=sigmas[0], paf_sigma=sigmas[1],
+            style=style, mask=mask, uncertain_weight=uncertain_weight, native=choice,
+        )
+        for choice in (True, False)
+    )  # fmt: skip
+    for name in ("cmap", "paf"):
+        np.testing.assert_allclose(getattr(compiled, name), getattr(numpy, name), atol=2e-6)
+    for name in ("cmap_weight", "paf_weight"):
+        # A value at a threshold may fall on either side of it.
+        assert (getattr(compiled, name) != getattr(numpy, name)).mean() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"visible": np.zeros((1, 3), np.uint8)}, {"box": np.zeros((2, 4), np.float32)}, {"ignore": np.zeros(4)}],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_compiled_one_refuses_arrays_that_do_not_fit(native, change):
+    if native:
+        with pytest.raises(ValueError, match="do not fit"):
+            draw(replace(stick(), **change))
+
+
+def test_without_the_extension_the_compiled_one_cannot_be_asked_for(native):
+    if not native:
+        with pytest.raises(DependencyError, match="_paf"):
+            draw(stick(), native=True)
 
 
 def stick(visible=(2, 2), *, window=(0, 0, SIZE, SIZE), ignore=()) -> People:

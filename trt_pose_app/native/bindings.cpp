@@ -15,6 +15,8 @@
 
 namespace py = pybind11;
 
+void bind_targets(py::module_& module);  // bindings_targets.cpp
+
 namespace {
 
 constexpr py::ssize_t kLargestSide = 1 << 15;  // cells are counted in int; no network comes near
@@ -117,7 +119,8 @@ class Parser {
 }  // namespace
 
 PYBIND11_MODULE(_paf, module) {
-    module.doc() = "The part-affinity-field parser, compiled.";
+    module.doc() = "The part-affinity-field parser and the drawing of training targets, compiled.";
+    bind_targets(module);
     py::class_<Parser>(module, "Parser", "Turns confidence and affinity maps into people; threads may share it.")
         .def(py::init<std::vector<int>, const std::vector<std::tuple<int, int, int, int, bool>>&, float, float, int,
                       int, int, int, int, float>(),

@@ -1,26 +1,26 @@
-"""Keypoints -> the confidence maps and part affinity fields that a network is to reproduce.
-
-Only cells near a keypoint or a limb are touched. Each gets a patch of cells; the patches of one person are computed at
-once, as large as the largest, and each is added to its map. They fit into the processor's cache, which is what makes
-crowded pictures cheap.
-"""
+"""Keypoints -> the confidence maps and part affinity fields that a network is to reproduce, compiled or in numpy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_pose_app.errors import DependencyError
 from trt_pose_app.skeleton import Skeleton
+from trt_pose_app.training import targets_reference
+
+try:
+    from trt_pose_app._paf import draw_targets as draw_native
+except ImportError:  # installed where no compiler was
+    draw_native = None  # type: ignore[assignment]
 
 Floats = NDArray[np.float32]
 # How far from a keypoint or limb cells are touched, in standard deviations. exp(-3.3^2 / 2) = 0.004;
 # trt_pose draws fields over the whole map, which 4 standard deviations match to 3e-4.
 _REACH = {"mean": 3.3, "trt_pose": 4.0}
-_CLEAR = 0.1  # where a known person's target is at least this, another person's unknown joint hides nothing
-_BOX_MARGIN = 0.1  # of the box's larger side: annotated boxes cut hands and feet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +60,7 @@ def draw_targets(
     uncertain_weight: float = 1.0,
     style: Literal["mean", "trt_pose"] = "mean",
     mask: Literal["unknown", "unlabelled", "none"] = "unknown",
+    native: bool | None = None,
 ) -> Targets:
     """Return the maps for a picture of ``size`` (width, height).
 
@@ -70,152 +71,31 @@ def draw_targets(
     The weight is 0 where a person's keypoint is unknown (in the person's box, except on another person's known
     keypoint of that kind) and inside ``ignore``; with the ``mask`` "unlabelled" only inside ``ignore``, with "none"
     nowhere.
+
+    ``native`` chooses the implementation: True the compiled one (DependencyError without it), False numpy, None the
+    compiled one where it is installed. They agree to 1e-6.
     """
-    width, height = size[0] // stride, size[1] // stride
-    offset = (stride - 1) / 2
-    xy: Floats = ((people.xy - offset) / stride).astype(np.float32)
-    window = _cells(people.window, stride, width, height)
-    cmap = np.zeros((len(skeleton), height, width), np.float32)
-    fields = np.zeros((len(skeleton.limbs), 3, height, width), np.float32)  # strength, y, x
-    all_sure = not (people.visible == 1).any()
-    cmap_sure = None if all_sure else np.zeros_like(cmap)
-    strength_sure = None if all_sure else np.zeros_like(fields[:, 0])
-    limbs = np.array(skeleton.limbs, np.intp).reshape(-1, 2)
-    for person, visible, shown in zip(xy, people.visible, window):
-        if style == "trt_pose":
-            bounds = _square_window(person, int(5 * np.sqrt(2) * cmap_sigma) // 2)
-        else:
-            bounds = _around(person, person, _REACH[style] * cmap_sigma)
-        _add_confidence(cmap, cmap_sure, person, visible, _cut(bounds, shown), cmap_sigma)
-        start, end = person[limbs[:, 0]], person[limbs[:, 1]]
-        bounds = _around(np.minimum(start, end), np.maximum(start, end), _REACH[style] * paf_sigma)
-        least = visible[limbs].min(axis=1)
-        _add_affinity(fields, strength_sure, start, end, least, _cut(bounds, shown), paf_sigma)
-    strength, paf = fields[:, 0], fields[:, 1:]
-    if style == "mean":
-        paf /= np.maximum(strength, 1)[:, None]
-
-    cmap_weight = _weight(cmap, cmap_sure, uncertain_weight)
-    paf_weight = _weight(strength, strength_sure, uncertain_weight)
-    if mask == "unknown":
-        _hide_unknown(people, (cmap, cmap_weight), (strength, paf_weight), limbs, stride, window)
-    if mask != "none":
-        for x0, y0, x1, y1 in _cells(people.ignore, stride, width, height):
-            cmap_weight[:, y0:y1, x0:x1] = 0
-            paf_weight[:, y0:y1, x0:x1] = 0
-    return Targets(cmap, paf.reshape(-1, height, width), cmap_weight, np.repeat(paf_weight, 2, axis=0))
-
-
-def _hide_unknown(
-    people: People,
-    parts: tuple[Floats, Floats],
-    fields: tuple[Floats, Floats],
-    limbs: NDArray[np.intp],
-    stride: int,
-    window: NDArray[np.intp],
-) -> None:
-    """Set the weights (second of each pair) to 0 in people's boxes where their keypoint or limb is unknown."""
-    height, width = parts[0].shape[-2:]
-    margin = _BOX_MARGIN * np.max(people.box[:, 2:] - people.box[:, :2], axis=1, initial=0, keepdims=True)
-    boxes = _cells(people.box + margin * np.array([-1, -1, 1, 1], np.float32), stride, width, height)
-    low, high = np.maximum(boxes[:, :2], window[:, :2]), np.minimum(boxes[:, 2:], window[:, 2:])
-    for visible, (x0, y0), (x1, y1) in zip(people.visible, low, high):
-        for (maps, weight), unknown in ((parts, visible == 0), (fields, (visible[limbs] == 0).any(axis=1))):
-            weight[unknown, y0:y1, x0:x1] *= maps[unknown, y0:y1, x0:x1] >= _CLEAR
-
-
-def _add_confidence(
-    cmap: Floats, sure: Floats | None, xy: Floats, visible: NDArray[np.uint8], inside: NDArray[np.intp], sigma: float
-) -> None:
-    parts = _shown(visible, inside)
-    if not len(parts):
-        return
-    dy, dx = _steps(inside[parts], xy[parts])
-    scale = np.float32(-0.5 / sigma**2)
-    value = np.exp(dy * dy * scale)[:, :, None] * np.exp(dx * dx * scale)[:, None, :]
-    for patch, part, (x0, y0, x1, y1) in zip(value, parts.tolist(), inside[parts].tolist()):
-        patch = patch[: y1 - y0, : x1 - x0]
-        np.maximum(cmap[part, y0:y1, x0:x1], patch, out=cmap[part, y0:y1, x0:x1])
-        if sure is not None and visible[part] == 2:
-            np.maximum(sure[part, y0:y1, x0:x1], patch, out=sure[part, y0:y1, x0:x1])
-
-
-def _add_affinity(
-    fields: Floats,
-    sure: Floats | None,
-    start: Floats,
-    end: Floats,
-    visible: NDArray[np.uint8],
-    inside: NDArray[np.intp],
-    sigma: float,
-) -> None:
-    limbs = _shown(visible, inside)
-    if not len(limbs):
-        return
-    along = end[limbs] - start[limbs]
-    length = np.hypot(along[:, 0], along[:, 1])
-    unit = along / np.maximum(length, np.float32(1e-6))[:, None]
-    ux, uy = unit[:, 0, None, None], unit[:, 1, None, None]
-    dy, dx = _steps(inside[limbs], start[limbs])
-    # Distance to the segment: across it, and along it beyond its ends.
-    beyond = (dx * unit[:, :1])[:, None, :] + (dy * unit[:, 1:])[:, :, None]
-    beyond -= np.clip(beyond, 0, length[:, None, None])
-    across = (dx * unit[:, 1:])[:, None, :] - (dy * unit[:, :1])[:, :, None]
-    beyond *= beyond
-    across *= across
-    beyond += across
-    beyond *= np.float32(-0.5 / sigma**2)
-    value = np.exp(beyond, out=beyond)
-    for patch, limb, (x0, y0, x1, y1) in zip(
-        np.stack((value, value * uy, value * ux), axis=1), limbs.tolist(), inside[limbs].tolist()
-    ):
-        patch = patch[:, : y1 - y0, : x1 - x0]
-        fields[limb, :, y0:y1, x0:x1] += patch
-        if sure is not None and visible[limb] == 2:
-            sure[limb, y0:y1, x0:x1] += patch[0]
-
-
-def _shown(visible: NDArray[np.uint8], inside: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the indices of what is known and has a cell at all."""
-    return np.flatnonzero((visible > 0) & (inside[:, 2:] > inside[:, :2]).all(axis=1))
-
-
-def _steps(inside: NDArray[np.intp], origin: Floats) -> tuple[Floats, Floats]:
-    """Return how far rows (n, a) and columns (n, b) of patches lie from origins (n, 2), in cells.
-
-    Patches begin at their rectangles' corners and are as large as the largest.
-    """
-    n_columns, n_rows = (inside[:, 2:] - inside[:, :2]).max(axis=0)
-    corner = (inside[:, :2] - origin).astype(np.float32)
-    rows, columns = np.arange(n_rows, dtype=np.float32), np.arange(n_columns, dtype=np.float32)
-    return corner[:, 1:] + rows, corner[:, :1] + columns
-
-
-def _weight(maps: Floats, sure: Floats | None, uncertain_weight: float) -> Floats:
-    """Return the loss weight of each cell: 1, or less where only uncertain keypoints speak."""
-    if sure is None:
-        return np.ones(maps.shape, np.float32)
-    weight: Floats = np.where(maps > sure + 0.01, np.float32(uncertain_weight), np.float32(1))
-    return weight
-
-
-def _cut(bounds: NDArray[np.intp], window: NDArray[np.intp]) -> NDArray[np.intp]:
-    return np.concatenate((np.maximum(bounds[:, :2], window[:2]), np.minimum(bounds[:, 2:], window[2:])), axis=1)
-
-
-def _around(low: Floats, high: Floats, reach: float) -> NDArray[np.intp]:
-    """Return the half-open rectangles of the cells whose centres lie within ``reach`` of low..high, (N, 4)."""
-    return np.concatenate((np.ceil(low - reach), np.floor(high + reach) + 1), axis=1).astype(np.intp)
-
-
-def _square_window(centre: Floats, reach: int) -> NDArray[np.intp]:
-    cell = np.floor(centre + 0.5).astype(np.intp)
-    return np.concatenate((cell - reach, cell + reach + 1), axis=1)
-
-
-def _cells(boxes: Floats, stride: int, width: int, height: int) -> NDArray[np.intp]:
-    """Return the half-open cell rectangles that cover pixel boxes, cut to the map: (N, 4)."""
-    cells = np.concatenate((np.floor(boxes[:, :2] / stride), np.ceil(boxes[:, 2:] / stride)), axis=1)
-    limits = np.array([width, height, width, height])
-    cut: NDArray[np.intp] = np.clip(cells, 0, limits).astype(np.intp)
-    return cut
+    if native and draw_native is None:
+        raise DependencyError(
+            "the compiled extension trt_pose_app._paf is missing",
+            hint="install a C++17 compiler and reinstall the package, or let numpy do it",
+        )
+    limbs = list(skeleton.limbs)
+    options: dict[str, Any] = {
+        "width": size[0] // stride,
+        "height": size[1] // stride,
+        "stride": stride,
+        "cmap_sigma": cmap_sigma,
+        "paf_sigma": paf_sigma,
+        "cmap_reach": _REACH[style] * cmap_sigma,
+        "paf_reach": _REACH[style] * paf_sigma,
+        "square_window": int(5 * np.sqrt(2) * cmap_sigma) // 2 if style == "trt_pose" else -1,
+        "uncertain_weight": uncertain_weight,
+        "mean": style == "mean",
+        "hide_unknown": mask == "unknown",
+        "hide_ignored": mask != "none",
+    }
+    if draw_native is None or native is False:
+        return Targets(*targets_reference.draw_targets(people, limbs, **options))
+    arrays = (people.xy, people.visible, people.box, people.window, people.ignore)
+    return Targets(*draw_native(*arrays, limbs, **options))
