@@ -12,9 +12,9 @@ import click
 from trt_pose_app.cli.log import set_up_logging
 from trt_pose_app.config.load import load_config
 from trt_pose_app.config.schema import Config
-from trt_pose_app.estimators import BottomUp, build
+from trt_pose_app.estimators import Estimator, build, find_models
 from trt_pose_app.models.bundle import Bundle
-from trt_pose_app.models.store import default_search, find
+from trt_pose_app.models.store import default_search
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,14 +27,19 @@ _OPTIONS = (
     click.option("--backend", "model__backend", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"])),
     click.option("--input-size", "model__input_size", metavar="H[xW]", help="Input size; H alone: width by aspect."),
     click.option("--spec", "model__spec", type=click.Path(path_type=Path), help="Spec of a network without one."),
-    click.option("--model", "model__name", metavar="NAME|FILE", help="Model to run, see `trt-pose models list`."),
     click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Any field, as in `config show`."),
     click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file, see `config init`."),
 )
+_MODEL = click.option("--model", "model__name", metavar="NAME|FILE", help="Model to run, see `trt-pose models list`.")
 
 
 def model_options(command: F) -> F:
     """Add the options by which a verb chooses its configuration and model."""
+    return run_options(_MODEL(command))
+
+
+def run_options(command: F) -> F:
+    """Add all of ``model_options`` but --model, for a verb that takes several."""
     for option in _OPTIONS:
         command = option(command)
     return command
