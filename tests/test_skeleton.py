@@ -8,12 +8,24 @@ from pathlib import Path
 import pytest
 
 from trt_pose_app.errors import ConfigError
-from trt_pose_app.skeleton import COCO17, COCO18, HALPE26, HAND21, OPENPOSE18, SKELETONS, Skeleton, flip_by_name
+from trt_pose_app.skeleton import (
+    COCO17,
+    COCO18,
+    COCO133,
+    HALPE26,
+    HAND21,
+    OPENPOSE18,
+    SKELETONS,
+    Skeleton,
+    flip_by_name,
+)
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 def test_flip_swaps_left_and_right_and_nothing_else(skeleton: Skeleton) -> None:
     for part, mirrored in zip(skeleton.parts, skeleton.flip):
+        if part.startswith("face-"):
+            continue  # numbered, not named: see below
         expected = {"left": "right", "right": "left"}.get(part.split("_")[0])
         name = part if expected is None else "_".join([expected, *part.split("_")[1:]])
         assert skeleton.parts[mirrored] == name
@@ -47,6 +59,29 @@ def test_a_part_without_counterpart_maps_to_minus_one() -> None:
 def test_hand_of_trt_pose_hand_counts_from_the_finger_tips() -> None:
     assert HAND21.limbs[:5] == ((0, 4), (0, 8), (0, 12), (0, 16), (0, 20))
     assert HAND21.limbs[5:8] == ((1, 2), (2, 3), (3, 4))
+
+
+def test_whole_body_is_body_feet_face_and_two_hands() -> None:
+    assert len(COCO133) == 17 + 6 + 68 + 2 * 21
+    assert COCO133.parts[:17] == COCO17.parts
+    assert (COCO133.parts[19], COCO133.parts[91], COCO133.parts[132]) == (
+        "left_heel",
+        "left_hand_root",
+        "right_pinky_finger4",
+    )
+    assert len(COCO133.limbs) == 19 + 6 + 2 * 20
+    assert COCO133.limbs[-1] == (131, 132)
+
+
+# Pairs of mmpose's coco_wholebody; a point in the middle of the face is its own mirror image.
+@pytest.mark.parametrize(
+    ("point", "mirrored"),
+    [(0, 16), (8, 8), (17, 26), (27, 27), (31, 35), (33, 33), (36, 45), (39, 42), (40, 47), (41, 46), (48, 54),
+     (51, 51), (55, 59), (57, 57), (60, 64), (62, 62), (65, 67), (66, 66)],
+)  # fmt: skip
+def test_the_face_is_mirrored_by_number(point: int, mirrored: int) -> None:
+    assert COCO133.parts[COCO133.flip[23 + point]] == f"face-{mirrored}"
+    assert COCO133.parts[COCO133.flip[23 + mirrored]] == f"face-{point}"
 
 
 @pytest.mark.parametrize(

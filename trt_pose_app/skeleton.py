@@ -148,4 +148,42 @@ HAND21 = Skeleton(
     (0.029, *(sigma for finger in _HAND_BASE_TO_TIP for sigma in reversed(finger))),
 )
 
-SKELETONS = {s.name: s for s in (COCO17, COCO18, OPENPOSE18, HALPE26, HAND21)}
+# The mirror images of iBUG's 68 face points, as (first, last, sum): i and sum - i are a pair.
+_FACE_MIRRORS = (
+    (0, 16, 16), (17, 26, 43), (31, 35, 66), (36, 39, 81), (42, 45, 81), (40, 41, 87), (46, 47, 87), (48, 54, 102),
+    (55, 59, 114), (60, 64, 124), (65, 67, 132),
+)  # fmt: skip
+_FACE_SIGMAS = (
+    0.042, 0.043, 0.044, 0.043, 0.040, 0.035, 0.031, 0.025, 0.020, 0.023, 0.029, 0.032, 0.037, 0.038, 0.043, 0.041,
+    0.045, 0.013, 0.012, 0.011, 0.011, 0.012, 0.012, 0.011, 0.011, 0.013, 0.015, 0.009, 0.007, 0.007, 0.007, 0.012,
+    0.009, 0.008, 0.016, 0.010, 0.017, 0.011, 0.009, 0.011, 0.009, 0.007, 0.013, 0.008, 0.011, 0.012, 0.010, 0.034,
+    0.008, 0.008, 0.009, 0.008, 0.008, 0.007, 0.010, 0.008, 0.009, 0.009, 0.009, 0.007, 0.007, 0.008, 0.011, 0.008,
+    0.008, 0.008, 0.010, 0.008,
+)  # fmt: skip
+
+
+def _coco133() -> Skeleton:
+    fingers = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+    hand = ("hand_root", *(f"{finger}{joint}" for finger in fingers for joint in (1, 2, 3, 4)))
+    feet = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel"))
+    face = tuple(f"face-{i}" for i in range(68))
+    parts = (*_COCO_PARTS, *feet, *face, *(f"{side}_{part}" for side in ("left", "right") for part in hand))
+    flip = list(flip_by_name(parts))
+    for first, last, total in _FACE_MIRRORS:
+        for i in range(first, last + 1):
+            flip[parts.index(f"face-{i}")] = parts.index(f"face-{total - i}")
+    limbs = [*_COCO_LIMBS, (15, 17), (15, 18), (15, 19), (16, 20), (16, 21), (16, 22)]
+    for wrist, root in ((9, 91), (10, 112)):
+        for base in range(root + 1, root + 21, 4):
+            limbs += [(wrist, base), *((joint, joint + 1) for joint in range(base, base + 3))]
+    hand_sigmas = (0.029, *(sigma for finger in _HAND_BASE_TO_TIP for sigma in finger))
+    feet_sigmas = (0.068, 0.066, 0.066, 0.092, 0.094, 0.094)
+    sigmas = (*_COCO_SIGMAS, *feet_sigmas, *_FACE_SIGMAS, *hand_sigmas, *hand_sigmas)
+    return Skeleton("coco133", parts, tuple(limbs), tuple(flip), sigmas)
+
+
+# COCO-WholeBody: body, feet, face and hands. Names, limbs and sigmas as in mmpose's definition, where the face has no
+# limbs and the fingers start at the wrist of the body.
+COCO133 = _coco133()
+
+SKELETONS = {s.name: s for s in (COCO17, COCO18, OPENPOSE18, HALPE26, HAND21, COCO133)}
