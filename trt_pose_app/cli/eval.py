@@ -17,6 +17,7 @@ import click
 from trt_pose_app.cli.options import configure, open_model, run_options
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError
+from trt_pose_app.estimators import find_models
 from trt_pose_app.evaluation.coco_ap import check_pycocotools
 from trt_pose_app.evaluation.pck import PckProtocol
 from trt_pose_app.evaluation.photo_files import photo_paths
@@ -24,10 +25,7 @@ from trt_pose_app.evaluation.predictor import frame_latency_ms, predict
 from trt_pose_app.evaluation.results import at_least, read_results, write_results, write_text
 from trt_pose_app.evaluation.study import Run, study
 from trt_pose_app.evaluation.truth import Truth, read_truth
-from trt_pose_app.models.store import default_search, find
-
-# Kinds whose decoder drops weak people last of all: one run at threshold 0 gives the results of every threshold.
-_FILTERED_LAST = ("paf", "paf_fused")
+from trt_pose_app.models.store import default_search
 
 
 @click.command(name="eval")
@@ -40,6 +38,7 @@ _FILTERED_LAST = ("paf", "paf_fused")
 @run_options
 @click.option("--results", type=click.Path(path_type=Path), multiple=True, help="COCO results to measure; no model.")
 @click.option("--compare", type=click.Path(path_type=Path), multiple=True, help="COCO results to compare with.")
+@click.option("--true-boxes", is_flag=True, help="Give top-down models the annotated boxes, not a detector's.")
 @click.option("--pck-people", type=click.Choice(["main", "all"]), help="Default: main where notes name a source.")
 @click.option("--pck-keypoints", type=click.Choice(["sure", "labelled"]), help="v = 2, or v > 0. Default: likewise.")
 @click.option("--draws", type=click.IntRange(0), default=1000, show_default=True, help="Bootstrap draws; 0: none.")
@@ -55,6 +54,7 @@ def command(
     models: tuple[str, ...],
     results: tuple[Path, ...],
     compare: tuple[Path, ...],
+    true_boxes: bool,
     pck_people: str | None,
     pck_keypoints: str | None,
     draws: int,
@@ -81,11 +81,8 @@ def command(
     from_files = [Run(_name_of(path), read_results(path, truth)) for path in (*results, *compare)]
     runs = from_files[: len(results)]
     for name in names:
-        runs.append(
-            _run_model(
-                config.model_copy(update={"model": config.model.model_copy(update={"name": name})}), truth, paths
-            )
-        )
+        one = config.model_copy(update={"model": config.model.model_copy(update={"name": name})})
+        runs.append(_run_model(one, truth, paths, true_boxes=true_boxes))
     runs = _with_distinct_names([*runs, *from_files[len(results) :]])
     document, evaluations = study(truth, runs, protocol=_protocol(truth, pck_people, pck_keypoints), n_draws=draws)
     if output is not None:
@@ -144,23 +141,25 @@ def _with_distinct_names(runs: Sequence[Run]) -> list[Run]:
     return distinct
 
 
-def _run_model(config: Config, truth: Truth, paths: Mapping[int, Path]) -> Run:
+def _run_model(config: Config, truth: Truth, paths: Mapping[int, Path], *, true_boxes: bool) -> Run:
     chosen = config.model
-    spec = find(chosen.name, spec=chosen.spec, search=default_search(os.environ)).spec
-    threshold = chosen.min_person_score
-    if spec.kind in _FILTERED_LAST:
-        threshold = spec.decode.min_person_score if threshold is None else threshold
-        chosen = chosen.model_copy(update={"min_person_score": 0.0})
-    bundle, estimator = open_model(config.model_copy(update={"model": chosen}))
+    models = find_models(chosen.name, chosen, default_search(os.environ))
+    name, spec = "+".join(bundle.label for bundle in models.bundles), models.pose.spec
+    threshold = spec.decode.min_person_score if chosen.min_person_score is None else chosen.min_person_score
+    if true_boxes:
+        name, threshold = f"{name} on true boxes", 0.0
+    # Decoders drop weak people last of all, so one run at threshold 0 gives the results of every threshold.
+    everybody = config.model_copy(update={"model": chosen.model_copy(update={"min_person_score": 0.0})})
+    _, estimator = open_model(everybody)
     with estimator:
-        with _progress(bundle.label, len(truth.photos)) as advance:
-            made = predict(estimator, truth, paths, advance)
+        with _progress(name, len(truth.photos)) as advance:
+            made = predict(estimator, truth, paths, advance, true_boxes=true_boxes)
         fullest = max(truth.photos, key=lambda photo: len(photo.xy))
         best, median = frame_latency_ms(estimator, paths[fullest.id])
     times = sorted(made.photo_ms)
     return Run(
-        bundle.label,
-        made.results if threshold is None else at_least(made.results, threshold),
+        name,
+        at_least(made.results, threshold),
         made.results,
         {
             "photo_median": times[len(times) // 2],

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.estimators.top_down import TopDown
 from trt_pose_app.evaluation.truth import Truth
 from trt_pose_app.skeleton import Skeleton
 from trt_pose_app.sources.images import read_image
@@ -49,18 +50,29 @@ def check_skeleton(skeleton: Skeleton, truth: Truth) -> None:
 
 
 def predict(
-    estimator: Estimator, truth: Truth, paths: Mapping[int, Path], progress: Callable[[], None] = lambda: None
+    estimator: Estimator,
+    truth: Truth,
+    paths: Mapping[int, Path],
+    progress: Callable[[], None] = lambda: None,
+    *,
+    true_boxes: bool = False,
 ) -> Predictions:
     """Return the results in the data's skeleton; ``progress`` is called after each photo.
 
+    ``true_boxes`` gives a top-down model the annotated boxes: what its pose network alone can do.
     Raises ConfigError as ``check_skeleton`` does, SourceError for a photo that cannot be decoded.
     """
     check_skeleton(estimator.skeleton, truth)
+    if true_boxes and not isinstance(estimator, TopDown):
+        raise ConfigError("this model finds everybody at once and takes no boxes", hint="leave out --true-boxes")
     results, photo_ms = [], []
     for photo in truth.photos:
         image = read_image(paths[photo.id])
         start = perf_counter()
-        poses = estimator(image)
+        if true_boxes and isinstance(estimator, TopDown):
+            poses = estimator.poses_in_boxes(image, photo.box[~photo.crowd])
+        else:
+            poses = estimator(image)
         photo_ms.append((perf_counter() - start) * 1e3)
         results += poses.to_skeleton(truth.skeleton).to_coco(photo.id, truth.category_id)
         progress()
