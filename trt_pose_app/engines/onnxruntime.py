@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.closing import Closing
+from trt_pose_app.engines.feeds import check_feeds
 from trt_pose_app.errors import DependencyError, EngineBuildError, EngineError
 from trt_pose_app.types import TensorSpec
 
@@ -74,7 +75,7 @@ class OnnxRuntimeEngine(Closing):
 
     def infer(self, feeds: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """Run the network on host arrays. Raises EngineError for a wrong name, shape or dtype, or if running fails."""
-        self._check(feeds)
+        check_feeds(self.inputs, feeds)
         key = tuple(feeds[name].shape for name in self.inputs)
         try:
             if key not in self._bound:
@@ -103,21 +104,6 @@ class OnnxRuntimeEngine(Closing):
             del self._bound[next(iter(self._bound))]
         self._bound[key] = binding, results
         return results
-
-    def _check(self, feeds: Mapping[str, NDArray[Any]]) -> None:
-        if feeds.keys() != self.inputs.keys():
-            raise EngineError(
-                f"the network wants the inputs {sorted(self.inputs)}, not {sorted(feeds)}",
-                hint="the spec's [input] name must be the network's",
-            )
-        for name, array in feeds.items():
-            spec = self.inputs[name]
-            fits = array.ndim == len(spec.shape) and all(w in (-1, h) for w, h in zip(spec.shape, array.shape))
-            if not fits or array.dtype.name != spec.dtype:
-                raise EngineError(
-                    f"input {name!r} is {array.shape} {array.dtype}, the network wants {spec.shape} {spec.dtype}",
-                    hint="-1 is free; correct the spec's [input] table or leave out --input-size",
-                )
 
     def close(self) -> None:
         """Free the session. Idempotent."""
