@@ -20,8 +20,7 @@ from pathlib import Path
 from time import perf_counter
 
 from trt_pose_app.config.schema import ModelConfig
-from trt_pose_app.estimators import load
-from trt_pose_app.estimators.bottom_up import BottomUp
+from trt_pose_app.estimators import Estimator, load
 from trt_pose_app.models.store import default_search
 from trt_pose_app.pipeline import Pipeline
 from trt_pose_app.sinks.null import NullSink
@@ -41,7 +40,7 @@ class Clock(NullSink):
         self.infer_s.append(timings.infer_ms / 1e3)
 
 
-def overhead(video: str, estimator: BottomUp, frames: int | None) -> tuple[float, float, int]:
+def overhead(video: str, estimator: Estimator, frames: int | None) -> tuple[float, float, int]:
     """Return wall and network seconds per frame, and the number of frames."""
     clock = Clock()
     Pipeline(open_source(video), estimator, [("null://", clock)], frames=frames).run()

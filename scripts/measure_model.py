@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.config.schema import ModelConfig
-from trt_pose_app.estimators import BottomUp, load
+from trt_pose_app.estimators import Estimator, load
 from trt_pose_app.models.store import default_search
 from trt_pose_app.skeleton import COCO17
 
@@ -63,7 +63,7 @@ def main() -> None:
             print(f"  {COCO17.parts[pair[0]].removeprefix('left_'):9} {pck(hits[:, pair], sure[:, pair]):.3f}")
 
 
-def measure_pck(estimator: BottomUp, folder: Path, n_photos: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def measure_pck(estimator: Estimator, folder: Path, n_photos: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which joints of which people were found within 0.2 of the torso, and which were sure: both (P, 17).
 
     Of the people found, the one nearest to the annotation counts: the largest mean OKS over its sure keypoints.
@@ -107,7 +107,7 @@ def interval(hits: NDArray[np.bool_], sure: NDArray[np.bool_], draws: int = 2000
     return float(low), float(high)
 
 
-def count_false_people(estimator: BottomUp, folder: Path) -> tuple[int, int]:
+def count_false_people(estimator: Estimator, folder: Path) -> tuple[int, int]:
     """Return how many people were found on the photos without any, and the number of those photos."""
     content = json.loads((folder / "person_keypoints.json").read_text())
     busy = {note["image_id"] for note in content["annotations"]}
@@ -118,7 +118,7 @@ def count_false_people(estimator: BottomUp, folder: Path) -> tuple[int, int]:
     )
 
 
-def measure_latency_ms(estimator: BottomUp, repeats: int = 100) -> tuple[float, float]:
+def measure_latency_ms(estimator: Estimator, repeats: int = 100) -> tuple[float, float]:
     """Return the least and the median time of one 640x480 frame, resize to poses, in milliseconds."""
     frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     times = []

@@ -12,7 +12,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from trt_pose_app.errors import SourceTimeoutError, TrtPoseError
-from trt_pose_app.estimators.bottom_up import BottomUp, Prepared
+from trt_pose_app.estimators.protocol import Estimator, Prepared
 from trt_pose_app.metrics import Histogram
 from trt_pose_app.sinks.protocol import Sink
 from trt_pose_app.sinks.worker import SinkWorker
@@ -68,7 +68,7 @@ class Pipeline:
     def __init__(
         self,
         source: Source,
-        estimator: BottomUp,
+        estimator: Estimator,
         sinks: Sequence[tuple[str, Sink]],
         *,
         frames: int | None = None,

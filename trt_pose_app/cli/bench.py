@@ -12,7 +12,7 @@ import click
 
 from trt_pose_app.cli.options import configure, model_options, open_model
 from trt_pose_app.errors import ConfigError
-from trt_pose_app.estimators import BottomUp
+from trt_pose_app.estimators import Estimator
 from trt_pose_app.metrics import Histogram
 from trt_pose_app.pipeline import STAGES, Pipeline
 from trt_pose_app.sinks.null import NullSink
@@ -44,7 +44,7 @@ def command(source: str, frames: int, as_json: bool, **options: Any) -> None:
         _engine_alone(estimator, frame, frames // 2, alone)
         stats = Pipeline(open_source(source, config.source), estimator, [("null://", NullSink())], frames=frames).run()
         _engine_alone(estimator, frame, frames - frames // 2, alone)
-        height, width = estimator.prepare(frame).feeds[bundle.spec.input.name].shape[2:]
+        width, height = estimator.prepare(frame).geometry.input_size
     report = {
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "model": bundle.label,
@@ -64,7 +64,7 @@ def command(source: str, frames: int, as_json: bool, **options: Any) -> None:
         _show(report)
 
 
-def _engine_alone(estimator: BottomUp, frame: Frame, runs: int, histogram: Histogram) -> None:
+def _engine_alone(estimator: Estimator, frame: Frame, runs: int, histogram: Histogram) -> None:
     prepared = estimator.prepare(frame)
     for run in range(WARM_UP + runs):
         start = perf_counter()

@@ -63,9 +63,12 @@ def configure(options: dict[str, Any], **extra: tuple[str, object]) -> Config:
     return loaded.config
 
 
-def open_model(config: Config) -> tuple[Bundle, BottomUp]:
-    """Return the configured model's bundle, its checksum verified, and a ready estimator."""
-    bundle = find(config.model.name, spec=config.model.spec, search=default_search(os.environ))
-    bundle.verify()
+def open_model(config: Config) -> tuple[Bundle, Estimator]:
+    """Return the configured model's bundle, of a pair the pose network's, and a ready estimator.
+
+    All checksums are verified first.
+    """
+    models = find_models(config.model.name, config.model, default_search(os.environ))
+    models.verify()
     native = False if os.environ.get("TRT_POSE_NATIVE") == "0" else None
-    return bundle, build(bundle, config.model, native=native)
+    return models.pose, build(models, config.model, native=native)

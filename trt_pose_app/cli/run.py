@@ -15,7 +15,7 @@ from trt_pose_app.cli.status import StatusLine, summary_lines
 from trt_pose_app.cli.stopper import Stopper
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError, TrtPoseError
-from trt_pose_app.estimators import BottomUp
+from trt_pose_app.estimators import Estimator
 from trt_pose_app.message import RunInfo, boot_id
 from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.pipeline import Pipeline
@@ -79,7 +79,7 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
     return 1 if pipeline.errors else 0
 
 
-def run_info(config: Config, bundle: Bundle, estimator: BottomUp, source: Source) -> RunInfo:
+def run_info(config: Config, bundle: Bundle, estimator: Estimator, source: Source) -> RunInfo:
     """Return what every message of this run says."""
     return RunInfo(
         device=config.device.id or socket.gethostname(),

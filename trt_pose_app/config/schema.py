@@ -46,12 +46,18 @@ class SourceConfig(_Section):
 class ModelConfig(_Section):
     """Which network, and how it is run and read."""
 
-    name: str = Field("pose-nano", description="a bundle's name (see `trt-pose models list`) or the path of its file")
-    spec: Path | None = Field(None, description="spec file for a network that has none beside it")
+    name: str = Field(
+        "pose-nano",
+        description="a model's name (see `trt-pose models list`), the path of its file, a detector+pose pair, or one "
+        "of lightweight, balanced, performance",
+    )
+    spec: Path | None = Field(
+        None, description="spec file for a network that has none beside it; of a pair, the pose's"
+    )
     input_size: str | None = Field(
         None,
         pattern=pattern.INPUT_SIZE,
-        description="size of the network's input, px; height alone follows the frame's aspect",
+        description="size of the network's input (of a pair, the detector's), px; height alone: width by aspect",
     )
     backend: Literal["auto", "cpu", "cuda", "tensorrt"] = Field("auto", description="ONNX Runtime execution provider")
     threads: Annotated[int, Field(ge=0, le=256)] = Field(0, description="threads of the CPU engine; 0: one per core")
@@ -60,6 +66,17 @@ class ModelConfig(_Section):
     min_keypoints: Annotated[int, Field(ge=1)] | None = Field(
         None, description="fewest keypoints of a person; default: the model's"
     )
+    max_people: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="people kept in a frame, the best ones; default: the model's"
+    )
+    detector_threshold: Unit | None = Field(None, description="least score of a detector's box; default: the model's")
+    pose_nms: Unit = Field(
+        0.75, description="of two people in boxes whose keypoints are more alike than this (OKS), one stays"
+    )
+    max_batch: Annotated[int, Field(ge=1, le=256)] = Field(
+        16, description="people in one run of a pose network whose batch is free"
+    )
+    flip: bool = Field(False, description="run each person mirrored too and average: twice the time, a little better")
 
 
 class MqttConfig(_Section):

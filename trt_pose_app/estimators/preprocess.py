@@ -52,7 +52,8 @@ class Preprocessor:
         if self._spec.resize == "stretch":
             return Geometry.stretch(frame_size, size)
         if self._spec.resize == "affine-crop":
-            return Geometry.affine_crop(frame_size, (0, 0, *frame_size), size)
+            # The picture is a crop already: no second margin around it.
+            return Geometry.affine_crop(frame_size, (0, 0, *frame_size), size, padding=1.0)
         return Geometry.letterbox(frame_size, size, centre=self._spec.resize == "letterbox")
 
     def __call__(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], Geometry]:
