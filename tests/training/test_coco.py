@@ -63,6 +63,33 @@ def test_people_without_keypoints_are_ignored_not_background(stick_people, chang
     assert photo.main == people - 1
 
 
+SQUARE = [[10.0, 10.0, 20.0, 10.0, 20.0, 20.0, 10.0, 20.0]]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "outlines", "boxes", "flaws"),
+    [
+        (SQUARE, 1, 0, 0),
+        (SQUARE * 2, 2, 0, 0),
+        ({"size": [60, 80], "counts": [60 * 10 + 5, 20, 60 * 80 - 625]}, 1, 0, 0),
+        (None, 0, 1, 0),  # the box is left
+        ([], 0, 1, 0),
+        ([[1.0, 2.0, 3.0]], 0, 1, 1),
+        ({"size": [60, 80], "counts": [7]}, 0, 1, 1),
+    ],
+    ids=["polygon", "polygons", "run lengths", "none", "empty", "odd polygon", "short run lengths"],
+)
+def test_crowds_are_ignored_inside_their_segmentation_where_that_is_asked_for(
+    stick_people, segmentation, outlines, boxes, flaws
+):
+    edit(stick_people, lambda c: c["annotations"][0].update(iscrowd=1, segmentation=segmentation))
+    data = read(stick_people, outlined=True)
+    photo = data.photos[0]
+    assert (len(photo.outlines), len(photo.ignore), len(data.flaws)) == (outlines, boxes, flaws)
+    plain = read(stick_people).photos[0]
+    assert (len(plain.outlines), len(plain.ignore)) == (0, 1)
+
+
 def test_every_flaw_is_told(stick_people):
     def spoil(content):
         content["annotations"][0]["keypoints"][:3] = [500, 500, 2]

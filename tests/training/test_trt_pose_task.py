@@ -11,7 +11,7 @@ import pytest
 
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.geometry import invert
-from trt_pose_app.training.augment import _trt_pose_placement
+from trt_pose_app.training.placement import trt_pose_placement
 from trt_pose_app.training.recipe import Recipe, TrtPosePlacement, read_recipe
 
 CELLS = 16
@@ -108,7 +108,7 @@ def test_photos_lie_where_trt_poses_trainer_puts_them(photo, keep_aspect_ratio):
         corners *= (1, aspect) if aspect > 1 else (1 / aspect, 1)
     turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     quad = (corners @ turn + 0.1) * 1.4 + 0.5
-    inverse = invert(_trt_pose_placement(photo, (64, 64), ranges, np.random.default_rng(0)))
+    inverse = invert(trt_pose_placement(photo, (64, 64), ranges, np.random.default_rng(0)))
     edges = np.array([[0, 0], [0, 64], [64, 64], [64, 0]]) - 0.5  # in coordinates of pixel centres
     ours = (edges @ inverse[:, :2].T + inverse[:, 2] + 0.5) / photo
     np.testing.assert_allclose(ours, quad, atol=1e-9)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.skeleton import SKELETONS, Skeleton, flip_by_name
+from trt_pose_app.training.outlines import Outline, outlines_of
 from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.recipe import DataRecipe
 
@@ -39,10 +40,15 @@ class TrainingData:
 
 def read_training_data(recipe: DataRecipe) -> TrainingData:
     """Read everything a recipe trains on. Raises ConfigError as ``read_coco`` does."""
-    main = read_coco(recipe.annotations, recipe.images, category=recipe.category, skeleton=recipe.skeleton)
+    outlined = recipe.ignore_shape == "segmentation"
+    main = read_coco(
+        recipe.annotations, recipe.images, category=recipe.category, skeleton=recipe.skeleton, outlined=outlined
+    )
     more = []
     for source in recipe.more:
-        data = read_coco(source.annotations, source.images, category=recipe.category, skeleton=recipe.skeleton)
+        data = read_coco(
+            source.annotations, source.images, category=recipe.category, skeleton=recipe.skeleton, outlined=outlined
+        )
         if data.skeleton != main.skeleton:
             raise ConfigError(
                 f"{source.annotations} has another skeleton than {recipe.annotations}",
@@ -53,14 +59,17 @@ def read_training_data(recipe: DataRecipe) -> TrainingData:
 
 
 def _with_people(data: KeypointData) -> KeypointData:
-    return replace(data, photos=tuple(p for p in data.photos if len(p.xy) or len(p.ignore)))
+    return replace(data, photos=tuple(p for p in data.photos if len(p.xy) or len(p.ignore) or p.outlines))
 
 
-def read_coco(annotations: Path, images: Path, *, category: str, skeleton: str | None = None) -> KeypointData:
+def read_coco(
+    annotations: Path, images: Path, *, category: str, skeleton: str | None = None, outlined: bool = False
+) -> KeypointData:
     """Read a COCO keypoint file. Photos that do not exist are left out and listed among the flaws.
 
     ``skeleton`` names a built-in one, whose parts are found by name; a ``neck`` the category lacks is the middle of
-    two labelled shoulders. Without it the category's own keypoints and skeleton are learnt.
+    two labelled shoulders. Without it the category's own keypoints and skeleton are learnt. ``outlined``: crowds and
+    unlabelled people that have a segmentation are ignored inside it, not in their whole box.
     Raises ConfigError where no training could start: no such file or category, or no photo at all.
     """
     try:
@@ -91,7 +100,7 @@ def read_coco(annotations: Path, images: Path, *, category: str, skeleton: str |
         if not path.is_file():
             flaws.append(f"{path}: no such file")
             continue
-        photos.append(_photo(path, record, by_image[record["id"]], entry["keypoints"], learnt, flaws))
+        photos.append(_photo(path, record, by_image[record["id"]], entry["keypoints"], learnt, flaws, outlined))
     if not photos:
         raise ConfigError(f"none of the photos of {annotations} is in {images}", hint="check data.images")
     return KeypointData(tuple(photos), learnt, tuple(flaws))
@@ -117,8 +126,10 @@ def _photo(
     names: Sequence[str],
     skeleton: Skeleton,
     flaws: list[str],
+    outlined: bool,
 ) -> Photo:
     people, visible, boxes, ignore, main = [], [], [], [], []
+    outlines: list[Outline] = []
     for note in notes:
         x, y, w, h = note["bbox"]
         box = (x, y, x + w, y + h)
@@ -129,7 +140,10 @@ def _photo(
             continue
         xy, v = _parts(flat.reshape(-1, 3), names, skeleton)
         if note.get("iscrowd") or not v.any():
-            ignore.append(box)
+            found = _outlines(note, path, flaws) if outlined else ()
+            outlines += found
+            if not found:
+                ignore.append(box)
             continue
         inside = (xy >= -1).all(axis=1) & (xy <= (record["width"], record["height"])).all(axis=1)
         if (v[~inside] > 0).any():
@@ -150,7 +164,16 @@ def _photo(
         np.asarray(boxes, np.float32).reshape(-1, 4),
         np.asarray(ignore, np.float32).reshape(-1, 4),
         max(range(len(main)), key=main.__getitem__) if main else -1,
+        tuple(outlines),
     )
+
+
+def _outlines(note: Mapping[str, Any], path: Path, flaws: list[str]) -> tuple[Outline, ...]:
+    try:
+        return outlines_of(note.get("segmentation") or ())
+    except ConfigError as error:
+        flaws.append(f"{path.name}: annotation {note.get('id')}: {error.message}")
+        return ()
 
 
 def _parts(

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_pose_app.training.outlines import Outline
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
@@ -15,7 +17,8 @@ class Photo:
 
     ``xy`` (P, K, 2) float32; ``visible`` (P, K) uint8 as in COCO: 0 unknown, 1 labelled but hidden or uncertain,
     2 labelled; ``box`` (P, 4) float32 x0, y0, x1, y1; ``ignore`` (Q, 4) boxes of crowds and of people without a
-    single labelled keypoint. ``main`` is the person that a single-person measure looks at, or -1.
+    single labelled keypoint, ``outlines`` instead of those boxes where it was asked for them. ``main`` is the person
+    that a single-person measure looks at, or -1.
     """
 
     path: Path
@@ -26,3 +29,4 @@ class Photo:
     box: NDArray[np.float32]
     ignore: NDArray[np.float32]
     main: int
+    outlines: tuple[Outline, ...] = ()

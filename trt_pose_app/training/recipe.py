@@ -48,6 +48,9 @@ class DataRecipe(_Table):
     more: tuple[MoreData, ...] = ()
     skeleton: str | None = Field(None, description="a built-in skeleton; without one the category's own is used")
     category: str = Field("person", description="the annotated category to learn")
+    ignore_shape: Literal["box", "segmentation"] = Field(
+        "box", description="what of crowds and unlabelled people does not count; segmentation: where there is one"
+    )
     cache_gb: Annotated[float, Field(ge=0)] = Field(2.0, description="memory for decoded photos")
     workers: Annotated[int, Field(ge=0)] = Field(
         1, description="processes that prepare samples; 0: in the main process"
@@ -104,6 +107,7 @@ class AugmentRecipe(_Table):
     blur: Unit = 0.1
     jpeg: Unit = 0.1
     cutout: Unit = Field(0.25, description="share of pictures with a plain box over a part of them")
+    copy_paste: Unit = Field(0.0, description="share of pictures with a person of another photo pasted in")
     trt_pose: TrtPosePlacement | None = Field(None, description="instead of scale, rotation and shift as above")
 
 

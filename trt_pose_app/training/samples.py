@@ -16,6 +16,7 @@ from trt_pose_app.training.augment import choose_count, compose
 from trt_pose_app.training.coco import TrainingData
 from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.recipe import Recipe
+from trt_pose_app.training.silhouette import can_be_cut_out
 from trt_pose_app.training.targets import draw_targets
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         for more, share in data.more:
             self._more.append((share, len(self._photos), len(more.photos)))
             self._photos += more.photos
+        self._donors = self._find_donors() if recipe.augment.copy_paste else []
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self.broken: set[int] = set()
         self._fill_cache()
@@ -53,9 +55,12 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         order = np.random.default_rng((recipe.schedule.seed, 1, epoch)).permutation(self._n_main)
         others = rng.integers(self._n_main, size=choose_count(recipe.augment, rng) - 1)
         indices = [self._exchanged(int(index), rng) for index in (order[place], *others)]
-        picture, people = compose(
-            [self._readable(index) for index in indices], size, self._skeleton, recipe.augment, rng
-        )
+        # Nothing is drawn where nothing is pasted: a run from before there was pasting goes on with the same pictures.
+        donor = None
+        if self._donors and rng.random() < recipe.augment.copy_paste:
+            donor = self._readable(self._donors[rng.integers(len(self._donors))])
+        photos = [self._readable(index) for index in indices]
+        picture, people = compose(photos, size, self._skeleton, recipe.augment, rng, donor)
         targets = draw_targets(
             people,
             self._skeleton,
@@ -69,6 +74,19 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         )
         arrays = (targets.cmap, targets.paf, targets.cmap_weight, targets.paf_weight)
         return (torch.from_numpy(picture.transpose(2, 0, 1).copy()), *(torch.from_numpy(a) for a in arrays))
+
+    def _find_donors(self) -> list[int]:
+        """Return the main photos with a person that can be cut out."""
+        donors = [
+            index
+            for index, photo in enumerate(self._photos[: self._n_main])
+            if any(can_be_cut_out(visible, self._skeleton) for visible in photo.visible)
+        ]
+        if not donors:
+            raise ConfigError(
+                "there is nobody to paste: no person has all keypoints but the face's", hint="set augment.copy_paste=0"
+            )
+        return donors
 
     def _exchanged(self, index: int, rng: np.random.Generator) -> int:
         """Return ``index``, or in the shares of further data a photo of theirs."""

@@ -29,7 +29,7 @@ class People:
 
     ``xy`` (P, K, 2); ``visible`` (P, K) uint8, 0 unknown, 1 uncertain, 2 sure; ``box`` (P, 4) x0, y0, x1, y1;
     ``window`` (P, 4) the part of the picture that shows this person's photo; ``ignore`` (Q, 4) boxes about which
-    nothing is known.
+    nothing is known, and ``hidden`` (H, W) those pixels, where they are known more closely than as boxes.
     """
 
     xy: Floats
@@ -37,6 +37,7 @@ class People:
     box: Floats
     window: Floats
     ignore: Floats
+    hidden: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +70,8 @@ def draw_targets(
     segment; where limbs of one kind overlap the style ``mean`` never exceeds length 1 and ``trt_pose`` adds up.
     ``trt_pose`` also cuts confidence maps to its square window of int(5 s) cells, s = sqrt(2) sigma.
     The weight is 0 where a person's keypoint is unknown (in the person's box, except on another person's known
-    keypoint of that kind) and inside ``ignore``; with the ``mask`` "unlabelled" only inside ``ignore``, with "none"
-    nowhere.
+    keypoint of that kind) and inside ``ignore`` and ``hidden``; with the ``mask`` "unlabelled" only inside those, with
+    "none" nowhere.
 
     ``native`` chooses the implementation: True the compiled one (DependencyError without it), False numpy, None the
     compiled one where it is installed. They agree to 1e-6.
@@ -96,6 +97,13 @@ def draw_targets(
         "hide_ignored": mask != "none",
     }
     if draw_native is None or native is False:
-        return Targets(*targets_reference.draw_targets(people, limbs, **options))
-    arrays = (people.xy, people.visible, people.box, people.window, people.ignore)
-    return Targets(*draw_native(*arrays, limbs, **options))
+        targets = Targets(*targets_reference.draw_targets(people, limbs, **options))
+    else:
+        arrays = (people.xy, people.visible, people.box, people.window, people.ignore)
+        targets = Targets(*draw_native(*arrays, limbs, **options))
+    if people.hidden is not None and mask != "none":
+        rows, columns = size[1] // stride, size[0] // stride
+        pixels = people.hidden[: rows * stride, : columns * stride].reshape(rows, stride, columns, stride)
+        for weight in (targets.cmap_weight, targets.paf_weight):
+            weight *= ~pixels.any(axis=(1, 3))
+    return targets
