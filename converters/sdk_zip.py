@@ -85,7 +85,9 @@ def sdk_spec(archive: SdkArchive, model: onnx.ModelProto) -> ModelSpec:
     where = f"{archive.path}: pipeline.json"
     try:
         tasks = archive.tables["pipeline"]["pipeline"]["tasks"]
-        steps = {step["type"]: step for task in tasks for step in task.get("transforms", ())}
+        steps: dict[str, dict[str, Any]] = {}
+        for step in (step for task in tasks for step in task.get("transforms", ())):
+            steps.setdefault(step["type"], {}).update(step)  # there are two paddings, to a size and to a multiple
         decode = next(task for task in tasks if "component" in task)
         component, params = str(decode["component"]), decode.get("params", {})
         inputs, outputs = tensor_shapes(model)
