@@ -101,9 +101,7 @@ class Plan:
             )
         if plugin := _PLUGIN.search(told):
             return EngineError(
-                f"{self._path} needs the TensorRT plugin {plugin['name'] or ''}, which is not loaded".replace(
-                    " ,", ","
-                ),
+                f"{self._path} needs a TensorRT plugin that is not loaded: {plugin['name'] or first}",
                 hint=f"engines of other programs may need those programs; build one from the ONNX: {again}",
             )
         if _MEMORY.search(told):
