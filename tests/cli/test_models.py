@@ -171,7 +171,7 @@ def test_pull_tells_what_it_could_not_verify(
     assert code == 0
     assert f"NOT VERIFIED, nobody published a checksum of it; to pin it, note its sha256 {SHA256}" in err
     assert words in err
-    assert "export a checkpoint to ONNX" in err
+    assert "make one with `trt-pose convert " in err
 
 
 def test_a_wrong_checksum_ends_with_code_4(

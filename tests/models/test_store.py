@@ -86,7 +86,7 @@ def test_a_checkpoint_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "net.pth").write_bytes(b"")
     with pytest.raises(ModelSpecError) as caught:
         find(str(tmp_path / "net.pth"))
-    assert "export a checkpoint to ONNX" in caught.value.hint
+    assert "make one with `trt-pose convert " in caught.value.hint
 
 
 def test_a_bundle_knows_its_checksum(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_spec_in_another_directory_counts_when_it_names_the_checksum(folders: 
         ("resnet18_baseline_att_224x224", "did you mean resnet18_baseline_att_224x224_A"),
         ("qqqqqq", "`trt-pose models list` shows"),
         ("rtmpose-s-coco17", "fetch it with `trt-pose models pull rtmpose-s-coco17`"),
-        ("rtmdet-m-person", "pull rtmdet-m-person`; then export a checkpoint"),
+        ("rtmdet-m-person", "pull rtmdet-m-person`, then make one with `trt-pose convert rtmdet-m-person`"),
         ("here-as-checkpoint", "did you mean"),
         ("onlyspec", "put onlyspec.onnx into one of these directories"),
     ],
@@ -156,7 +156,10 @@ def test_a_fetched_checkpoint_is_named_for_conversion(tmp_path: Path) -> None:
     (tmp_path / "rtmdet-m-person.pth").write_bytes(b"")
     with pytest.raises(ModelNotFoundError) as caught:
         find("rtmdet-m-person", search=[tmp_path])
-    assert f"there is {tmp_path / 'rtmdet-m-person.pth'}, but export a checkpoint" in caught.value.hint
+    assert (
+        f"there is {tmp_path / 'rtmdet-m-person.pth'}: make one with `trt-pose convert rtmdet-m-person`"
+        in caught.value.hint
+    )
 
 
 @pytest.mark.parametrize("name", ["none.onnx", "./none", "some/none.engine"])

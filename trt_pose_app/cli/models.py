@@ -15,7 +15,7 @@ import click
 
 from trt_pose_app.errors import ChecksumError, ModelNotFoundError
 from trt_pose_app.models import store
-from trt_pose_app.models.bundle import EXPORT_FIRST, NETWORK_SUFFIXES
+from trt_pose_app.models.bundle import NETWORK_SUFFIXES, convert_first
 from trt_pose_app.models.checksum import sha256_of
 from trt_pose_app.models.part_file import Progress
 from trt_pose_app.models.pull import pull, pull_from
@@ -145,7 +145,7 @@ def pull_models(names: Sequence[str], source: Path | None, directory: Path | Non
         if not pulled.verified:
             _tell_unverified(name, pulled.sha256, entry)
         if entry is not None and _is_checkpoint(pulled.path):
-            click.echo(f"{name}: no network yet; {EXPORT_FIRST}", err=True)
+            click.echo(f"{name}: no network yet; {convert_first(name)}", err=True)
         results.append({"name": name, "path": str(pulled.path), "sha256": pulled.sha256, "verified": pulled.verified})
         if not as_json:
             click.echo(pulled.path)

@@ -13,10 +13,6 @@ from trt_pose_app.models.spec import METADATA_KEY, ModelSpec
 NETWORK_SUFFIXES = (".onnx", ".engine")
 
 
-# This version cannot convert checkpoints itself.
-EXPORT_FIRST = "export a checkpoint to ONNX with the framework it comes from and write its spec, see docs/models.md"
-
-
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """One network file with its spec."""
@@ -57,7 +53,7 @@ def read_bundle(path: Path, spec: Path | None = None) -> Bundle:
     if path.suffix not in NETWORK_SUFFIXES:
         hint = f"a network file ends in {' or '.join(NETWORK_SUFFIXES)}"
         if path.suffix in (".pth", ".pt", ".pkl", ".zip"):
-            hint += f"; {EXPORT_FIRST}"
+            hint += f"; {convert_first(path)}"
         raise ModelSpecError(f"{path} is not a network file", hint=hint)
     if spec is not None:
         return Bundle(ModelSpec.read(spec), path)
@@ -69,6 +65,11 @@ def read_bundle(path: Path, spec: Path | None = None) -> Bundle:
         f"nothing says how to use {path}: no {sidecar_of(path).name} beside it and no spec inside",
         hint="write a spec as docs/models.md shows, and put it beside the network or name it with --spec FILE",
     )
+
+
+def convert_first(source: Path | str) -> str:
+    """Return the hint for a checkpoint where a network is wanted; ``source`` is its path or its model's name."""
+    return f"make one with `trt-pose convert {source}`"
 
 
 def sidecar_of(path: Path) -> Path:

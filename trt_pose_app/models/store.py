@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from trt_pose_app.errors import ModelError, ModelNotFoundError, ModelSpecError
-from trt_pose_app.models.bundle import EXPORT_FIRST, NETWORK_SUFFIXES, Bundle, MissingSpecError, read_bundle
+from trt_pose_app.models.bundle import NETWORK_SUFFIXES, Bundle, MissingSpecError, convert_first, read_bundle
 from trt_pose_app.models.checksum import recorded_sha256, sha256_of
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.zoo import CHECKPOINT_SUFFIX, read_zoo
@@ -138,7 +138,7 @@ def _not_found(name: str, search: Sequence[Path]) -> ModelNotFoundError:
         checkpoints = (directory / zoo[name].filename for directory in search)
         if zoo[name].needs_conversion:
             here = next((file for file in checkpoints if file.is_file()), None)
-            hint = f"there is {here}, but {EXPORT_FIRST}" if here else f"{hint}; then {EXPORT_FIRST}"
+            hint = f"there is {here}: {convert_first(name)}" if here else f"{hint}, then {convert_first(name)}"
         return ModelNotFoundError(message, hint=hint)
     if any((directory / f"{name}.toml").is_file() for directory in search):
         return ModelNotFoundError(
