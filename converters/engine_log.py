@@ -33,6 +33,7 @@ class EngineLog(logging.Handler):
         from polygraphy.logger import G_LOGGER
 
         G_LOGGER.use_python_logging_system = True
+        G_LOGGER.colors = False  # with colours it prints to stdout that it lacks a package for them
         logger = logging.getLogger("Polygraphy")
         self._before = logger.propagate, logger.level
         logger.propagate = False

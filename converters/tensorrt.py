@@ -11,6 +11,7 @@ import logging
 import re
 import shlex
 import time
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,18 +104,19 @@ def _compile(
     major = int(tensorrt.__version__.split(".")[0])
     # The DLA of TensorRT 10 wants flags; TensorRT 11 has none left.
     typed = major >= 11 or (major == 10 and options.dla_core is None)
-    network: Any = NetworkFromOnnxPath(str(path), strongly_typed=typed)
-    if not typed and written.single:
-        network = PostprocessNetwork(network, lambda network: _keep_single(tensorrt, network, written), "keep float32")
     monitor = progress_monitor(tensorrt, tell)
     if monitor is None:
         tell(f"TensorRT {tensorrt.__version__} tells no progress; this takes minutes")
-    config = _config(tensorrt, record, written, options, typed, monitor)
-    cache = None if options.timing_cache is None else str(options.timing_cache)
     if options.timing_cache is not None:
         options.timing_cache.parent.mkdir(parents=True, exist_ok=True)
     with EngineLog() as heard:
         try:
+            network: Any = NetworkFromOnnxPath(str(path), strongly_typed=typed)
+            if not typed and written.single:
+                keep = partial(_keep_single, tensorrt, written)
+                network = PostprocessNetwork(network, keep, "keep float32")
+            config = _config(tensorrt, record, written, options, typed, monitor)
+            cache = None if options.timing_cache is None else str(options.timing_cache)
             return bytes(EngineBytesFromNetwork(network, config, save_timing_cache=cache)())
         except (PolygraphyException, RuntimeError, TypeError, AttributeError) as error:
             if monitor is not None and monitor.interrupted:
@@ -166,7 +168,7 @@ def _config(
     return PostprocessConfig(config, take_core)
 
 
-def _keep_single(tensorrt: ModuleType, network: Any, written: WrittenPrecision) -> None:
+def _keep_single(tensorrt: ModuleType, written: WrittenPrecision, network: Any) -> None:
     """Ask for float32 in the layers that come from float32 nodes."""
     for layer in network:
         if layer.name in written.single:

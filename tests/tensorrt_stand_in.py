@@ -25,8 +25,8 @@ _MESSAGES = {
     "magic": "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion magicTagRead == "
     "kMAGIC_TAG failed.Magic tag does not match)",
     "version": "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion stdVersionRead "
-    "== kSERIALIZATION_VERSION failed.Version tag does not match. Note: Current Version: 240, Serialized Engine Version: "
-    "239)",
+    "== kSERIALIZATION_VERSION failed.Version tag does not match. Note: Current Version: 240, Serialized "
+    "Engine Version: 239)",
     "plugin": "IPluginRegistry::getCreator: Error Code 4: API Usage Error (Cannot find plugin: DCNv2, version: 1, "
     "namespace:.)",
     "memory": "[resizingAllocator.cpp::allocate::78] Error Code 1: Cuda Runtime (out of memory)",
@@ -273,9 +273,7 @@ def tensorrt_stand_in(version: str) -> ModuleType:
             return True
 
         def get_error(self, index: int) -> str:
-            return (
-                "In node 0 (importFallbackPluginImporter): UNSUPPORTED_NODE: Plugin not found, ..."
-            )
+            return "In node 0 (importFallbackPluginImporter): UNSUPPORTED_NODE: Plugin not found, ..."
 
     class Builder:
         num_DLA_cores = 2  # noqa: N815
