@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from trt_pose_app.models.store import default_search
 @run_options
 @click.option("--results", type=click.Path(path_type=Path), multiple=True, help="COCO results to measure; no model.")
 @click.option("--compare", type=click.Path(path_type=Path), multiple=True, help="COCO results to compare with.")
+@click.option("--peak-thresholds", metavar="A,B,...", help="Also try these; the network still runs once.")
 @click.option("--true-boxes", is_flag=True, help="Give top-down models the annotated boxes, not a detector's.")
 @click.option("--pck-people", type=click.Choice(["main", "all"]), help="Default: main where notes name a source.")
 @click.option("--pck-keypoints", type=click.Choice(["sure", "labelled"]), help="v = 2, or v > 0. Default: likewise.")
@@ -54,6 +55,7 @@ def command(
     models: tuple[str, ...],
     results: tuple[Path, ...],
     compare: tuple[Path, ...],
+    peak_thresholds: str | None,
     true_boxes: bool,
     pck_people: str | None,
     pck_keypoints: str | None,
@@ -74,6 +76,9 @@ def command(
     data, images = _data_and_images(data, images, annotations)
     truth = read_truth(data, category=category, limit=limit)
     names = models or (() if results else (config.model.name,))
+    peaks = _thresholds(peak_thresholds)
+    if true_boxes and peaks:
+        raise ConfigError("--peak-thresholds and --true-boxes do not go together", hint="leave one of them out")
     if config.model.spec is not None and len(names) > 1:
         raise ConfigError("--spec describes one model, and there are several", hint="put each spec beside its network")
     # Results that were made elsewhere can be measured without the photos; then the report shows none.
@@ -82,7 +87,7 @@ def command(
     runs = from_files[: len(results)]
     for name in names:
         one = config.model_copy(update={"model": config.model.model_copy(update={"name": name})})
-        runs.append(_run_model(one, truth, paths, true_boxes=true_boxes))
+        runs.append(_run_model(one, truth, paths, peaks, true_boxes=true_boxes))
     runs = _with_distinct_names([*runs, *from_files[len(results) :]])
     document, evaluations = study(truth, runs, protocol=_protocol(truth, pck_people, pck_keypoints), n_draws=draws)
     if output is not None:
@@ -141,7 +146,19 @@ def _with_distinct_names(runs: Sequence[Run]) -> list[Run]:
     return distinct
 
 
-def _run_model(config: Config, truth: Truth, paths: Mapping[int, Path], *, true_boxes: bool) -> Run:
+def _thresholds(text: str | None) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        values = [-1.0]
+    if any(not 0 <= value <= 1 for value in values):
+        raise ConfigError(f"--peak-thresholds {text}: not numbers from 0 to 1", hint="such as 0.05,0.1,0.2")
+    return values
+
+
+def _run_model(
+    config: Config, truth: Truth, paths: Mapping[int, Path], peaks: Sequence[float], *, true_boxes: bool
+) -> Run:
     chosen = config.model
     models = find_models(chosen.name, chosen, default_search(os.environ))
     name, spec = "+".join(bundle.label for bundle in models.bundles), models.pose.spec
@@ -149,11 +166,18 @@ def _run_model(config: Config, truth: Truth, paths: Mapping[int, Path], *, true_
     if true_boxes:
         name, threshold = f"{name} on true boxes", 0.0
     # Decoders drop weak people last of all, so one run at threshold 0 gives the results of every threshold.
-    everybody = config.model_copy(update={"model": chosen.model_copy(update={"min_person_score": 0.0})})
-    _, estimator = open_model(everybody)
-    with estimator:
+    changes: list[dict[str, float]] = [{}, *({"peak_threshold": peak} for peak in peaks)]
+    with ExitStack() as opened:
+        estimator, *others = [
+            opened.enter_context(
+                open_model(
+                    config.model_copy(update={"model": chosen.model_copy(update={"min_person_score": 0.0, **change})})
+                )[1]
+            )
+            for change in changes
+        ]
         with _progress(name, len(truth.photos)) as advance:
-            made = predict(estimator, truth, paths, advance, true_boxes=true_boxes)
+            made = predict(estimator, truth, paths, advance, others=others, true_boxes=true_boxes)
         fullest = max(truth.photos, key=lambda photo: len(photo.xy))
         best, median = frame_latency_ms(estimator, paths[fullest.id])
     times = sorted(made.photo_ms)
@@ -161,6 +185,7 @@ def _run_model(config: Config, truth: Truth, paths: Mapping[int, Path], *, true_
         name,
         at_least(made.results, threshold),
         made.results,
+        {peak: at_least(results, threshold) for peak, results in zip(peaks, made.others)},
         {
             "photo_median": times[len(times) // 2],
             "photo_p95": times[int(0.95 * (len(times) - 1))],
@@ -220,6 +245,13 @@ def _show(document: Mapping[str, Any]) -> None:
     for kind in (key for key in errors[0]["joints"]["all"] if key != "keypoints"):
         shares = [e["joints"]["all"][kind] for e in errors]
         table.add_row(kind, *("-" if share is None else f"{share:.1%}" for share in shares))
+    table.add_section()
+    for rows in zip(*(model["peak_sweep"] for model in models)):
+        peak = rows[0]["peak_threshold"]
+        table.add_row(
+            f"peaks {peak:g}: AP, PCK, false",
+            *(f"{_number(r['AP'])} {_number(r['pck'])} {r['false_people']}" for r in rows),
+        )
     table.add_section()
     for row, label in (
         ("photo_median", "photo, ms median"),

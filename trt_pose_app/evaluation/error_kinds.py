@@ -45,7 +45,7 @@ def count_errors(truth: Truth, found: Sequence[FoundPeople]) -> ErrorCounts:
     flip = np.array(truth.skeleton.flip)
     n_found = n_people = 0
     for photo, people in zip(truth.photos, found):
-        who = np.flatnonzero(~photo.crowd)
+        who = np.flatnonzero(~photo.ignored)
         n_people += len(who)
         labelled = photo.visible[who] > 0
         similarity = keypoint_similarity(people.xy, photo.xy[who], photo.area[who], truth.sigmas)

@@ -38,10 +38,12 @@ def evaluate(
     protocol: PckProtocol,
     draws: NDArray[np.intp],
     weaker: Sequence[Mapping[str, Any]] | None = None,
+    at_peaks: Mapping[float, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Evaluation:
     """Measure COCO results. ``draws`` as from ``draw_photos``, none for no intervals.
 
     ``weaker`` are the results with everybody below the deployed threshold as well: the threshold sweep starts there.
+    ``at_peaks`` are the results at other peak thresholds.
     """
     scores = coco_scores(truth, results)
     found = people_by_photo(results, truth)
@@ -54,6 +56,7 @@ def evaluate(
         "false_people": false_people(truth, found),
         "errors": _error_metrics(truth, count_errors(truth, found)),
         "sweep": sweep(truth, results if weaker is None else weaker, swept, protocol),
+        "peak_sweep": peak_sweep(truth, at_peaks or {}, protocol),
     }
     return Evaluation(metrics, scores.matches, pck, found)
 
@@ -72,17 +75,33 @@ def sweep(
     for threshold in (t for t in SWEEP if t + 0.05 > weakest):
         kept = matches.above(float(np.float32(threshold)))
         found = people_by_photo(at_least(results, threshold), truth)
-        rows.append(
-            {
-                "min_person_score": threshold,
-                "AP": float(average_precision(kept).mean()),
-                "AR": float(average_recall(kept).mean()),
-                "pck": count_pck(truth, found, protocol).share(),
-                "false_people": false_people(truth, found),
-                "people": sum(len(people.score) for people in found),
-            }
-        )
+        rows.append({"min_person_score": threshold, **_sweep_row(truth, kept, found, protocol)})
     return rows
+
+
+def peak_sweep(
+    truth: Truth, results: Mapping[float, Sequence[Mapping[str, Any]]], protocol: PckProtocol
+) -> list[dict[str, Any]]:
+    """Return the same figures for the results at each peak threshold."""
+    return [
+        {
+            "peak_threshold": threshold,
+            **_sweep_row(truth, coco_scores(truth, made).matches, people_by_photo(made, truth), protocol),
+        }
+        for threshold, made in sorted(results.items())
+    ]
+
+
+def _sweep_row(
+    truth: Truth, matches: Matches, found: Sequence[FoundPeople], protocol: PckProtocol
+) -> dict[str, float | int | None]:
+    return {
+        "AP": float(average_precision(matches).mean()),
+        "AR": float(average_recall(matches).mean()),
+        "pck": count_pck(truth, found, protocol).share(),
+        "false_people": false_people(truth, found),
+        "people": sum(len(people.score) for people in found),
+    }
 
 
 def named_shares(truth: Truth) -> dict[str, list[int]]:

@@ -72,13 +72,13 @@ def count_pck(truth: Truth, found: Sequence[FoundPeople], protocol: PckProtocol)
 
 def _chosen(photo: TruthPhoto, protocol: PckProtocol) -> list[int]:
     if not protocol.main_only:
-        return [int(i) for i in np.flatnonzero(~photo.crowd)]
+        return [int(i) for i in np.flatnonzero(~photo.ignored)]
     mains = [int(i) for i in np.flatnonzero(photo.main)]
     if not mains:
         return []
     sides = photo.box[:, 2:] - photo.box[:, :2]
     largest = max(mains, key=lambda i: float(sides[i].prod()))
-    return [] if photo.crowd[largest] else [largest]
+    return [] if photo.ignored[largest] else [largest]
 
 
 def torso_px(

@@ -20,11 +20,11 @@ def photo_quality(truth: Truth, found: Sequence[FoundPeople]) -> NDArray[np.floa
     """
     quality = np.ones(len(truth.photos))
     for index, (photo, people) in enumerate(zip(truth.photos, found)):
-        who = np.flatnonzero(~photo.crowd)
+        who = np.flatnonzero(~photo.ignored)
         similarity = keypoint_similarity(people.xy, photo.xy[who], photo.area[who], truth.sigmas)
         oks = mean_similarity(similarity, photo.visible[who] > 0)
         pairs = assign(oks, least=SAME_PERSON)
-        invented = 0 if photo.crowd.any() else len(people.xy) - len(pairs)
+        invented = 0 if photo.ignored.any() else len(people.xy) - len(pairs)
         if len(who) + invented:
             quality[index] = sum(float(oks[pair]) for pair in pairs) / (len(who) + invented)
     return quality

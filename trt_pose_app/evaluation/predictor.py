@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.estimators.protocol import Estimator, as_frame
 from trt_pose_app.estimators.top_down import TopDown
-from trt_pose_app.evaluation.truth import Truth
+from trt_pose_app.evaluation.truth import Truth, TruthPhoto
 from trt_pose_app.skeleton import Skeleton
 from trt_pose_app.sources.images import read_image
 from trt_pose_app.types import Poses
@@ -22,21 +22,16 @@ FRAME = (640, 480)
 FRAME_REPEATS, WARM_UP = 100, 10
 
 
-class Estimator(Protocol):
-    """What is evaluated: anything ``estimators.load`` returns."""
-
-    @property
-    def skeleton(self) -> Skeleton: ...
-
-    def __call__(self, frame: NDArray[np.uint8], /) -> Poses: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """COCO results of all photos, and the milliseconds from pixels to poses of each."""
+    """COCO results of all photos, and the milliseconds from pixels to poses of each.
+
+    ``others`` are the results of the further decoders, in their order.
+    """
 
     results: list[dict[str, Any]]
     photo_ms: list[float]
+    others: list[list[dict[str, Any]]]
 
 
 def check_skeleton(skeleton: Skeleton, truth: Truth) -> None:
@@ -55,28 +50,38 @@ def predict(
     paths: Mapping[int, Path],
     progress: Callable[[], None] = lambda: None,
     *,
+    others: Sequence[Estimator] = (),
     true_boxes: bool = False,
 ) -> Predictions:
     """Return the results in the data's skeleton; ``progress`` is called after each photo.
 
-    ``true_boxes`` gives a top-down model the annotated boxes: what its pose network alone can do.
+    ``others`` are the same model with other thresholds: they decode what ``estimator``'s network said, which runs
+    once. ``true_boxes`` gives a top-down model the annotated boxes: what its pose network alone can do.
     Raises ConfigError as ``check_skeleton`` does, SourceError for a photo that cannot be decoded.
     """
     check_skeleton(estimator.skeleton, truth)
     if true_boxes and not isinstance(estimator, TopDown):
         raise ConfigError("this model finds everybody at once and takes no boxes", hint="leave out --true-boxes")
-    results, photo_ms = [], []
+    made = Predictions([], [], [[] for _ in others])
     for photo in truth.photos:
         image = read_image(paths[photo.id])
         start = perf_counter()
         if true_boxes and isinstance(estimator, TopDown):
-            poses = estimator.poses_in_boxes(image, photo.box[~photo.crowd])
+            poses = estimator.poses_in_boxes(image, photo.box[~photo.ignored])
         else:
-            poses = estimator(image)
-        photo_ms.append((perf_counter() - start) * 1e3)
-        results += poses.to_skeleton(truth.skeleton).to_coco(photo.id, truth.category_id)
+            prepared = estimator.prepare(as_frame(image))
+            maps = estimator.infer(prepared)
+            poses = estimator.decode(maps, prepared)
+        made.photo_ms.append((perf_counter() - start) * 1e3)
+        made.results.extend(_coco(poses, photo, truth))
+        for other, results in zip(others, made.others):
+            results.extend(_coco(other.decode(maps, prepared), photo, truth))
         progress()
-    return Predictions(results, photo_ms)
+    return made
+
+
+def _coco(poses: Poses, photo: TruthPhoto, truth: Truth) -> list[dict[str, Any]]:
+    return poses.to_skeleton(truth.skeleton).to_coco(photo.id, truth.category_id)
 
 
 def frame_latency_ms(estimator: Estimator, picture: Path) -> tuple[float, float]:

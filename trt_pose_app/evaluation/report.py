@@ -68,6 +68,7 @@ def report_html(
         "<p>What other values of --min-person-score would give.</p>",
         _key(names, "s"),
         _sweep(models, data["empty_photos"]),
+        *_peak_sweep(models),
     ]
     if pictures is not None and pictures.count:
         parts += ["<h2>Worst pictures</h2>", *_worst(truth, evaluations, names, pictures)]
@@ -148,6 +149,19 @@ def _sweep(models: Sequence[Mapping[str, Any]], empty_photos: int) -> str:
             f"<figure><figcaption>{title}</figcaption>{lines(series, names, title, highest=highest)}</figure>"
         )
     return f'<div class="row">{"".join(figures)}</div>'
+
+
+def _peak_sweep(models: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    fields = ("AP", "pck", "false_people", "people")
+    rows = [
+        [escape(model["name"]), f"{row['peak_threshold']:g}", *(_number(row[f]) for f in fields[:2])]
+        + [str(row[f]) for f in fields[2:]]
+        for model in models
+        for row in model["peak_sweep"]
+    ]
+    if rows:
+        yield "<h3>--peak-threshold</h3>"
+        yield _table(["model", "peak threshold", "AP", "PCK, all", "false people", "people"], rows)
 
 
 def _worst(truth: Truth, evaluations: Sequence[Evaluation], names: Sequence[str], pictures: Pictures) -> Iterable[str]:

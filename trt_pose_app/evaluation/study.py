@@ -17,12 +17,14 @@ from trt_pose_app.evaluation.truth import Truth
 class Run:
     """One set of results under its name; of a model also how it ran.
 
-    ``weaker`` also has the people below the threshold ``min_person_score`` that the model was evaluated at.
+    ``weaker`` also has the people below the threshold ``min_person_score`` that the model was evaluated at;
+    ``at_peaks`` are the results at other peak thresholds.
     """
 
     name: str
     results: Sequence[Mapping[str, Any]]
     weaker: Sequence[Mapping[str, Any]] | None = None
+    at_peaks: Mapping[float, Sequence[Mapping[str, Any]]] | None = None
     latency_ms: Mapping[str, float] | None = None
     settings: Mapping[str, Any] | None = None
 
@@ -32,13 +34,16 @@ def study(
 ) -> tuple[dict[str, Any], list[Evaluation]]:
     """Return everything measured, ready for JSON, and the evaluations behind it, one for each run."""
     draws = draw_photos(len(truth.photos), n_draws)
-    evaluations = [evaluate(truth, run.results, protocol=protocol, draws=draws, weaker=run.weaker) for run in runs]
+    evaluations = [
+        evaluate(truth, run.results, protocol=protocol, draws=draws, weaker=run.weaker, at_peaks=run.at_peaks)
+        for run in runs
+    ]
     document = {
         "schema": "trt-pose/evaluation/1",
         "data": {
             "annotations": truth.path.name,
             "photos": len(truth.photos),
-            "people": int(sum((~photo.crowd).sum() for photo in truth.photos)),
+            "people": int(sum((~photo.ignored).sum() for photo in truth.photos)),
             "empty_photos": sum(photo.empty for photo in truth.photos),
             "skeleton": truth.skeleton.name,
             "parts": list(truth.skeleton.parts),

@@ -21,8 +21,9 @@ class TruthPhoto:
     """One photo and its N annotated people.
 
     ``xy`` (N, K, 2) float64 pixels; ``visible`` (N, K): 2 sure, 1 labelled but hidden or doubtful, 0 unknown;
-    ``area`` (N,) square pixels; ``box`` (N, 4) x0, y0, x1, y1; ``crowd`` (N,) a crowd, or nothing labelled: such a
-    person is never missed; ``main`` (N,) annotated by hand rather than by a teacher network.
+    ``area`` (N,) square pixels; ``box`` (N, 4) x0, y0, x1, y1; ``crowd`` (N,) a crowd, which any number of found
+    people may match; ``ignored`` (N,) a crowd or nothing labelled: never missed; ``main`` (N,) annotated by hand rather
+    than by a teacher network.
     """
 
     id: int
@@ -32,6 +33,7 @@ class TruthPhoto:
     area: NDArray[np.float64]
     box: NDArray[np.float64]
     crowd: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
     main: NDArray[np.bool_]
 
     @property
@@ -68,7 +70,7 @@ class Truth:
                         "image_id": photo.id,
                         "category_id": self.category_id,
                         "keypoints": np.column_stack([photo.xy[i], photo.visible[i]]).ravel().tolist(),
-                        "num_keypoints": int((photo.visible[i] > 0).sum()),
+                        "num_keypoints": 0 if photo.ignored[i] else int((photo.visible[i] > 0).sum()),
                         "area": float(photo.area[i]),
                         "bbox": [x0, y0, x1 - x0, y1 - y0],
                         "iscrowd": int(photo.crowd[i]),
@@ -99,7 +101,7 @@ def read_truth(path: Path, *, category: str | None = None, limit: int | None = N
             f"{path} is no COCO keypoint annotation file: {error!r}",
             hint='it needs "images", "annotations" and "categories" whose "keypoints" name the parts',
         ) from error
-    if not any((~photo.crowd).any() for photo in photos):
+    if not any((~photo.ignored).any() for photo in photos):
         raise ConfigError(
             f"{path} labels no keypoint of any {entry['name']} on its {len(photos)} photos",
             hint="COCO's test files come without annotations: use the val file",
@@ -167,7 +169,9 @@ def _photo(image: Mapping[str, Any], notes: Sequence[Mapping[str, Any]], k_parts
         box[i] = x, y, x + width, y + height
     visible = triples[..., 2].astype(np.int64)
     area = np.array([note.get("area", note["bbox"][2] * note["bbox"][3]) for note in notes], np.float64)
-    marked = np.array([bool(note.get("iscrowd", 0)) for note in notes], np.bool_)
+    crowd = np.array([bool(note.get("iscrowd", 0)) for note in notes], np.bool_)
+    counted = (visible > 0).sum(axis=1).tolist()
+    unlabelled = np.array([not note.get("num_keypoints", n) or not n for note, n in zip(notes, counted)], np.bool_)
     return TruthPhoto(
         id=int(image["id"]),
         file_name=str(image["file_name"]),
@@ -175,6 +179,7 @@ def _photo(image: Mapping[str, Any], notes: Sequence[Mapping[str, Any]], k_parts
         visible=visible,
         area=area,
         box=box,
-        crowd=marked | ~(visible > 0).any(axis=1),
+        crowd=crowd,
+        ignored=crowd | unlabelled,
         main=np.array([note.get("source") != "teacher" for note in notes], np.bool_),
     )
