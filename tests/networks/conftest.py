@@ -17,10 +17,10 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 @pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
@@ -95,7 +95,7 @@ def run_onnx() -> Callable[..., list[np.ndarray]]:
 
     def run(model: Any, array: np.ndarray) -> list[np.ndarray]:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
+        options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(model.SerializeToString(), options)
         return session.run(None, {"input": array})  # type: ignore[no-any-return]
 

@@ -86,8 +86,9 @@ def test_onnx_equals_torch_for_any_batch(
     filled: Callable[..., Any], exported: Callable[..., Any], run_onnx: Callable[..., Any], crops: np.ndarray
 ) -> None:
     network = filled(USUAL.build(), GAINS)
-    model = exported(network, torch.from_numpy(crops[:1]), ["heatmap"])
+    small = np.ascontiguousarray(crops[:2, :, 64:192, 48:144])
+    model = exported(network, torch.from_numpy(small[:1]), ["heatmap"])
     with torch.no_grad():
-        expected = network(torch.from_numpy(crops[:2])).numpy()
-    np.testing.assert_allclose(run_onnx(model, crops[:2])[0], expected, atol=1e-4)
+        expected = network(torch.from_numpy(small)).numpy()
+    np.testing.assert_allclose(run_onnx(model, small)[0], expected, atol=1e-4)
     assert not {node.op_type for node in model.graph.node} & {"Shape", "Gather", "Slice", "Reshape"}

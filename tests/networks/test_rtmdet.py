@@ -148,7 +148,7 @@ def test_onnx_equals_torch_for_any_batch(
     size: str, filled: Callable[..., Any], exported: Callable[..., Any], run_onnx: Callable[..., Any]
 ) -> None:
     network = filled(RtmDetVariant(size).build(), (1.3, 1.0))
-    pictures = np.random.default_rng(0).normal(size=(2, 3, 128, 160)).astype(np.float32)
+    pictures = np.random.default_rng(0).normal(size=(2, 3, 64, 96)).astype(np.float32)
     model = exported(network, torch.from_numpy(pictures[:1]), NAMES)
     with torch.no_grad():
         expected = network(torch.from_numpy(pictures))
