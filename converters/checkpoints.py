@@ -7,10 +7,10 @@ network that has exactly these tensors is then built and filled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from converters import trt_pose_checkpoint
 from converters.file_kind import ONNX, PICKLE, SDK_ZIP, TORCH, file_kind
@@ -42,7 +42,10 @@ _FAMILIES = {
     "rtmpose": "trt_pose_app.networks.rtmpose",
     "rtmdet": "trt_pose_app.networks.rtmdet",
     "mobilenetv2-heatmap": "trt_pose_app.networks.mobilenetv2_heatmap",
+    "openpose-lightweight": "trt_pose_app.networks.openpose_lightweight",
+    "openpose": "trt_pose_app.networks.openpose_vgg",
 }
+_CMU_WEIGHTS = "openpose-vgg-cmu"  # in the zoo; the same tensors as the free ones, fed otherwise
 _DEFAULT_SIZE = (224, 224)  # trt_pose's networks take any; this is what most were trained with
 _NOT_WEIGHTS = ("data_preprocessor.",)  # mmengine keeps the mean and deviation of pictures there
 
@@ -82,11 +85,6 @@ class Checkpoint:
     def engine(self) -> tuple[bytes, ModelSpec] | None:
         """Return the serialised TensorRT engine that the file holds, and its spec; None where it holds none."""
         return None if self._engine is None else (self._engine, self.spec)
-
-
-class _Variant(Protocol):
-    def build(self) -> nn.Module: ...
-    def spec(self) -> ModelSpec: ...
 
 
 def recognise(path: Path, *, spec: Path | None = None, task: Path | None = None) -> Checkpoint:
@@ -141,13 +139,19 @@ def _torch_checkpoint(file: TorchFile, spec: Path | None, task: Path | None) -> 
             _check_parts(made, trt_pose.n_parts, path)
             return _checked("trt_pose", summary, made, file, state, trt_pose.build)
         for family, module in _FAMILIES.items():
-            variant: _Variant | None = _module(module).identify(shapes)
-            if variant is not None:
-                made = _given(spec) or with_published(variant.spec(), entry)
-                if (n_keypoints := getattr(variant, "n_keypoints", None)) is not None:
-                    _check_parts(made, n_keypoints, path)
-                summary = f"{family} {getattr(variant, 'size', '')}".strip()
-                return _checked(family, summary, made, file, state, variant.build)
+            variant = _module(module).identify(shapes)
+            if variant is None:
+                continue
+            if family == "openpose":
+                names = _module(module).rename(shapes)  # two spellings are public
+                state = {names[key]: tensor for key, tensor in state.items()}
+                if entry is not None and entry.name == _CMU_WEIGHTS:
+                    variant = replace(variant, preprocessing="rtpose")
+            made = _given(spec) or with_published(variant.spec(), entry)
+            if (n_keypoints := getattr(variant, "n_keypoints", None)) is not None:
+                _check_parts(made, n_keypoints, path)
+            told = [getattr(variant, fact) for fact in ("size", "preprocessing") if hasattr(variant, fact)]
+            return _checked(family, " ".join([family, *told]), made, file, state, variant.build)
     except ModelSpecError as error:
         if str(path) in error.message:
             raise
@@ -279,12 +283,17 @@ def _sdk_checkpoint(path: Path, spec: Path | None) -> Checkpoint:
 def _onnx_checkpoint(path: Path, spec: Path | None) -> Checkpoint:
     _module("onnx")
     from converters.onnx_file import check_spec, read_onnx, tensors_in_words
+    from converters.sdk_zip import published_spec
 
     model = read_onnx(path)
     try:
         made = _given(spec) or read_bundle(path).spec
     except MissingSpecError as error:
-        raise MissingSpecError(f"{error.message}: {tensors_in_words(model)}", hint=error.hint) from error
+        entry = published(path)
+        known = None if entry is None else published_spec(entry, model)
+        if known is None:
+            raise MissingSpecError(f"{error.message}: {tensors_in_words(model)}", hint=error.hint) from error
+        made = known
     check_spec(model, made, str(path))
     return Checkpoint(path, "onnx", f"ONNX network of kind {made.kind}", made, _onnx=lambda: model)
 

@@ -12,9 +12,11 @@ from typing import Any
 import onnx
 
 from converters.onnx_file import parse_onnx, tensor_shapes
+from converters.published import with_published
 from trt_pose_app.errors import ModelSpecError
 from trt_pose_app.models.spec import DetectorSpec, HeatmapSpec, InputSpec, ModelSpec, SimccSpec
-from trt_pose_app.networks.mmpose import ORIGIN, skeleton_of
+from trt_pose_app.models.zoo import ZooEntry
+from trt_pose_app.networks.mmpose import ORIGIN, crop_input, skeleton_of
 
 _MAX_JSON_BYTES = 1 << 20
 _MAX_ONNX_BYTES = (1 << 31) - 1  # protobuf's own limit
@@ -93,7 +95,7 @@ def sdk_spec(archive: SdkArchive, model: onnx.ModelProto) -> ModelSpec:
         inputs, outputs = tensor_shapes(model)
         (name,) = inputs
         if component == "ResizeBBox":
-            return _detector_spec(archive, _input(name, steps), outputs)
+            return _detector_spec(archive.tables, _input(name, steps), outputs)
         return _pose_spec(_input(name, steps), component, params, outputs)
     except ModelSpecError:
         raise
@@ -102,6 +104,28 @@ def sdk_spec(archive: SdkArchive, model: onnx.ModelProto) -> ModelSpec:
             f"{where} does not say how the network is used: {error!r}",
             hint="write a spec as docs/models.md shows and give it with --spec",
         ) from error
+
+
+def published_spec(entry: ZooEntry, model: onnx.ModelProto) -> ModelSpec | None:
+    """Return the spec of a network that `models pull` took out of an archive; None if its tensors are of another.
+
+    Its pipeline.json is gone then. All archives of a kind in the zoo agree on what is assumed here.
+    """
+    inputs, outputs = tensor_shapes(model)
+    if len(inputs) != 1:
+        return None
+    (name,) = inputs
+    if entry.kind == "simcc" and set(outputs) == {"simcc_x", "simcc_y"}:
+        spec = _pose_spec(crop_input(entry.width, entry.height).model_copy(update={"name": name}), "SimCC", {}, outputs)
+        fits = outputs["simcc_x"][2] == 2 * entry.width and spec.skeleton == entry.skeleton
+        return with_published(spec, entry) if fits else None
+    if entry.kind == "detector" and set(outputs) == {"dets", "labels"}:
+        letterbox = InputSpec(
+            name=name, width=entry.width, height=entry.height, colour="bgr", resize="letterbox-top-left",
+            padding_value=114, multiple_of=32,
+        )  # fmt: skip
+        return with_published(_detector_spec({}, letterbox, outputs), entry)
+    return None
 
 
 def _input(name: str, steps: Mapping[str, Any]) -> InputSpec:
@@ -166,11 +190,11 @@ def _pose_spec(
     )  # fmt: skip
 
 
-def _detector_spec(archive: SdkArchive, entry: InputSpec, outputs: Mapping[str, Sequence[int]]) -> ModelSpec:
+def _detector_spec(tables: Mapping[str, Any], entry: InputSpec, outputs: Mapping[str, Sequence[int]]) -> ModelSpec:
     boxes, labels = _in_order(outputs, ("dets", "labels"))
-    detail = archive.tables.get("detail", {})
+    detail = tables.get("detail", {})
     kept = detail.get("codebase_config", {}).get("post_processing", {}).get("keep_top_k", 100)
-    name = archive.tables.get("deploy", {}).get("models", [{}])[0].get("name", "detector")
+    name = tables.get("deploy", {}).get("models", [{}])[0].get("name", "detector")
     return ModelSpec(
         name=f"{name}-{entry.height}x{entry.width}",
         kind="detector",

@@ -137,9 +137,10 @@ class TestTrtPose:
     @pytest.mark.shared
     @pytest.mark.parametrize("listing", TRT_POSE, ids=name_of)
     def test_all_architectures(self, listing, tmp_path):
-        """The keys are official. One number stands for each tensor's values: 1 GB of random ones would take long."""
+        """The keys are official. Only names and shapes are asked, so bytes will do for numbers."""
         official = json.loads(listing.read_text())
-        state = {key: torch.zeros(entry["shape"]) for key, entry in official["state_dict"].items()}
+        shapes = {key: entry["shape"] for key, entry in official["state_dict"].items()}
+        state = {key: torch.zeros(shape, dtype=torch.uint8) for key, shape in shapes.items()}
         checkpoint = recognise(saved(tmp_path / "a.pth", state))
         assert checkpoint.family == "trt_pose"
         assert checkpoint.describe().startswith(f"trt_pose {official['model']} with 18 parts, 42 PAF channels")
@@ -269,6 +270,48 @@ class TestMmpose:
         name = "td-hm_mobilenetv2_8xb64-210e_coco-384x288-d3ab1457_20221013.pth"
         spec = recognise(saved(tmp_path / name, state)).spec
         assert (spec.input.width, spec.input.height, spec.name) == (288, 384, "mobilenetv2-384-heatmap")
+
+
+@needs_torch
+class TestOpenPose:
+    @pytest.fixture(scope="class")
+    def openpose_keys(self):
+        return json.loads((GOLDEN / "training/openpose_statedict_keys.json").read_text())
+
+    @pytest.mark.shared
+    @pytest.mark.parametrize("prefix", ["", "module."])
+    @pytest.mark.parametrize("spelling", ["ogawa", "tensorboy"])
+    def test_both_spellings(self, openpose_keys, spelling, prefix, tmp_path):
+        shapes = {entry["key"]: entry["shape"] for entry in openpose_keys["ogawa"]}
+        if spelling == "tensorboy":
+            shapes = {key.replace("model0.model.", "model0."): shape for key, shape in shapes.items()}
+        state = {prefix + key: torch.full(shape, 0.5) for key, shape in shapes.items()}
+        key = next(iter(state))
+        state[key] = torch.rand(state[key].shape)
+        checkpoint = recognise(saved(tmp_path / "a.pth", state))
+        assert checkpoint.describe() == "openpose vgg, input 368x368 RGB, skeleton openpose18"
+        network, _ = checkpoint.build()
+        assert torch.equal(network.state_dict()["model0.0.weight"], state[key])
+
+    @pytest.mark.shared
+    def test_cmus_own_weights_are_fed_otherwise(self, openpose_keys, tmp_path):
+        state = {entry["key"]: torch.zeros(entry["shape"]) for entry in openpose_keys["ogawa"]}
+        spec = recognise(saved(tmp_path / "pose_model.pth", state)).spec
+        assert (spec.input.colour, spec.input.mean[0]) == ("bgr", 128)
+        assert "non-commercial" in spec.origin.licence
+
+    @pytest.mark.shared
+    @pytest.mark.parametrize("n_refinements", [1, 3])
+    def test_lightweight(self, n_refinements, tmp_path):
+        name = f"training/lightweight_openpose_statedict_{n_refinements}ref.json"
+        keys = json.loads((GOLDEN / name).read_text())["keys"]
+        state = random_state({entry["key"]: entry["shape"] for entry in keys})
+        content = {"state_dict": {f"module.{key}": tensor for key, tensor in state.items()}, "iter": 370000}
+        checkpoint = recognise(saved(tmp_path / "checkpoint_iter_370000.pth", content))
+        assert checkpoint.family == "openpose-lightweight"
+        network, spec = checkpoint.build()
+        assert equal(network, state)
+        assert (spec.input.colour, spec.input.mean[0], spec.skeleton) == ("bgr", 128, "openpose18")
 
 
 @needs_torch

@@ -92,6 +92,20 @@ def test_a_published_name_adds_licence_and_source(tmp_path: Path) -> None:
     assert spec.origin.licence.startswith("Apache-2.0")
 
 
+def test_a_network_that_was_pulled_out_of_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "rtmpose-t-coco17.onnx"
+    path.write_bytes(SIMCC)
+    spec = recognise(path).spec
+    assert (spec.name, spec.input.colour, spec.input.crop_padding) == ("rtmpose-t-coco17", "rgb", 1.25)
+    other = path.rename(tmp_path / "rtmpose-t-halpe26.onnx")  # whose 26 points it does not have
+    with pytest.raises(ModelSpecError, match=r"nothing says how to use .* gives simcc_x \(-1, 17, 384\)"):
+        recognise(other)
+    detector = tmp_path / "yolox-tiny-person.onnx"
+    detector.write_bytes(network({"dets": ["batch", 100, 5], "labels": ["batch", 100]}))
+    spec = recognise(detector).spec
+    assert (spec.kind, spec.input.width, spec.input.padding_value) == ("detector", 416, 114)
+
+
 def test_heatmaps(tmp_path: Path) -> None:
     content = network({"output": ["batch", 17, 64, 48]})
     decode = pipeline(component="TopdownHeatmapSimpleHeadDecode")
