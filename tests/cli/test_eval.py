@@ -126,7 +126,7 @@ def test_mistakes_are_told_with_a_hint(trt_pose, data: Path, arguments: list[str
     ("folder", "arguments", "expected"),
     [
         ("coco_train/person_keypoints.json", ["--input-size", "256"], {"AP": 0.3402, "false": 6}),
-        ("lspet/val.json", ["--limit", "120"], {}),
+        ("lspet/val.json", ["--limit", "25", "--input-size", "128"], {}),
     ],
 )
 def test_figures_of_real_photos(

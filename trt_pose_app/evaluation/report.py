@@ -52,7 +52,7 @@ def report_html(
         f"<p>{escape(data['annotations'])}: {data['photos']} photos, {data['people']} people, {data['empty_photos']} "
         f"photos without anyone. Intervals hold 95 % of {document['draws']} draws "
         "of the photos. Milliseconds: the least and the median "
-        "of a hundred 640x480 frames, resize to poses.</p>",
+        "of up to a hundred 640x480 frames, resize to poses.</p>",
         _summary(models),
         *_comparisons(document["comparisons"]),
         "<h2>COCO keypoint AP and AR</h2>",
