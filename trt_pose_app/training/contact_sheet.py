@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trt_pose_app.decode.paf import PafDecoder, PafLayout, native_available
 from trt_pose_app.draw import draw_poses
 from trt_pose_app.geometry import Geometry
 from trt_pose_app.skeleton import Skeleton
 from trt_pose_app.training.photo import Photo
-from trt_pose_app.training.validate import letterboxed
+from trt_pose_app.training.validate import letterboxed, paf_decoder
 
 _COLUMNS = 4
 
@@ -27,8 +26,7 @@ def contact_sheet(
 
     Below each photo lies its strongest confidence map value per cell, white for 1.
     """
-    layout = PafLayout(skeleton.limbs, component_order="yx", stride=stride)
-    decoder = PafDecoder(skeleton, layout, native=native_available())
+    decoder = paf_decoder(skeleton, stride)
     device = next(network.parameters()).device
     tiles = []
     for photo in photos:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,34 +12,39 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.errors import ConfigError
 from trt_pose_app.models.store import default_search, find
-from trt_pose_app.training.build import PoseNetwork, build_network, freeze, start_weights
+from trt_pose_app.training.build import build_network, freeze, start_weights
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
 from trt_pose_app.training.coco import KeypointData, TrainingData
 from trt_pose_app.training.contact_sheet import contact_sheet
+from trt_pose_app.training.device import choose_device, has_bfloat16
 from trt_pose_app.training.ema import Ema
 from trt_pose_app.training.loss import map_loss
+from trt_pose_app.training.optimiser import build_optimiser
 from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.rate import rate_at
 from trt_pose_app.training.recipe import Recipe
+from trt_pose_app.training.run_log import RunLog
 from trt_pose_app.training.samples import Batch, BatchNumbers, Samples
 from trt_pose_app.training.teacher import Teacher
-from trt_pose_app.training.validate import pck
+from trt_pose_app.training.validate import Quality, measure
 
 _LOG = logging.getLogger(__name__)
 CHECKPOINT = "last.pt"
 _VALIDATION_PHOTOS = 100
 _SHEET_PHOTOS = 8
+_LOG_STEPS = 20
 
 
 class Training:
-    """One run of a recipe in its folder, which holds ``last.pt``, ``log.csv`` and a sheet of predictions per
-    validation; a run found there is continued."""
+    """One run of a recipe in its folder, which holds ``last.pt``, ``log.csv``, TensorBoard's files and a
+    sheet of predictions per validation; a run found there is continued."""
 
     def __init__(self, recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:
         self._recipe, self._data, self._validation, self._folder = recipe, data, validation, folder
-        self._device = _device(recipe.schedule.device)
+        self._device = choose_device(recipe.schedule.device)
+        self._bf16 = recipe.schedule.bf16 and has_bfloat16(self._device)
         torch.set_num_threads(recipe.schedule.threads)
         torch.manual_seed(recipe.schedule.seed)
         self.network = build_network(recipe.network, data.main.skeleton)
@@ -50,7 +53,7 @@ class Training:
             start_weights(self.network, recipe.network)
         freeze(self.network, recipe.network)
         self.network.to(self._device, memory_format=torch.channels_last)
-        self.optimiser = _optimiser(self.network, recipe)
+        self.optimiser = build_optimiser(self.network, recipe.schedule)
         self.ema = Ema(self.network, recipe.schedule.ema)
         self._teacher = None
         if recipe.distillation is not None:
@@ -74,22 +77,24 @@ class Training:
             prefetch_factor=4 if recipe.data.workers else None,
             pin_memory=self._device.type == "cuda",
         )
-        started, first = time.monotonic(), self.step
-        for batch in loader:
-            loss = self._learn(batch)
-            self.step += 1
-            self.ema.update(self.network, self.step)
-            validated = None
-            if self._validation is not None and (
-                self.step % recipe.validate_steps == 0 or self.step == recipe.schedule.steps
-            ):
-                validated = self._validate(self._validation.photos)
-            if self.step % 20 == 0 or validated is not None:
-                speed = (self.step - first) * recipe.schedule.batch / (time.monotonic() - started)
-                self._log(loss, speed, validated)
-            if self.step % recipe.checkpoint_steps == 0 or self.step == recipe.schedule.steps:
-                self.save()
-            yield self.step, loss
+        log = RunLog(self._folder, self.step)
+        try:
+            for batch in loader:
+                losses = self._learn(batch)
+                self.step += 1
+                self.ema.update(self.network, self.step)
+                log.learnt(losses, recipe.schedule.batch)
+                last = self.step == recipe.schedule.steps
+                quality = None
+                if self._validation is not None and (self.step % recipe.validate_steps == 0 or last):
+                    quality = self._validate(self._validation.photos)
+                if self.step % _LOG_STEPS == 0 or quality is not None:
+                    log.write(self.step, rate_at(self.step, recipe.schedule), quality)
+                if self.step % recipe.checkpoint_steps == 0 or last:
+                    self.save()
+                yield self.step, losses["loss"]
+        finally:
+            log.close()
 
     def save(self) -> None:
         """Write the checkpoint of the present step."""
@@ -104,38 +109,45 @@ class Training:
         }
         save_checkpoint(self._folder / CHECKPOINT, state)
 
-    def _learn(self, batch: Batch) -> float:
+    def _learn(self, batch: Batch) -> dict[str, float]:
+        """Make one optimiser step and return the losses by name, ``loss`` being what was minimised."""
         schedule = self._recipe.schedule
         self.network.train()
         pixels, *targets = (tensor.to(self._device, non_blocking=True) for tensor in batch)
         rate = rate_at(self.step, schedule)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=schedule.bf16):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             stages = self.network(pixels.float().contiguous(memory_format=torch.channels_last))
-        loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
+        # In single precision: bfloat16 has the range of float32, so no gradient needs scaling, but only 8 bits.
+        cmap_loss, paf_loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
+        loss = cmap_loss + paf_loss
+        parts = {"loss_cmap": cmap_loss, "loss_paf": paf_loss}
         if self._teacher is not None and self._recipe.distillation is not None:
             taught = self._teacher(pixels, tuple(targets[0].shape[2:]))
-            lesson = map_loss(stages, *taught, foreground_weight=schedule.foreground_weight)
+            lesson = sum(map_loss(stages, *taught, foreground_weight=schedule.foreground_weight))
             loss = loss + self._recipe.distillation.weight * lesson
+            parts["loss_teacher"] = lesson
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if schedule.clip_gradient is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip_gradient)
         self.optimiser.step()
-        value = float(loss.detach())
-        if value != value:
+        # One copy from the device for all of them.
+        names = ("loss", *parts)
+        values = dict(zip(names, torch.stack((loss, *parts.values())).detach().tolist()))
+        if values["loss"] != values["loss"]:
             raise ConfigError(f"the loss is not a number at step {self.step}", hint="lower schedule.learning_rate")
-        return value
+        return values
 
-    def _validate(self, photos: Sequence[Photo]) -> float:
+    def _validate(self, photos: Sequence[Photo]) -> Quality:
         network, skeleton = self.ema.network, self._data.main.skeleton
         size = self._recipe.schedule.sizes[-1][1]
-        share: float = pck(network, photos[:_VALIDATION_PHOTOS], skeleton, size, self.network.stride)
-        _LOG.info("step %d: PCK@0.2 from the maps %.3f", self.step, share)
+        quality: Quality = measure(network, photos[:_VALIDATION_PHOTOS], skeleton, size, self.network.stride)
+        _LOG.info("step %d: PCK@0.2 of the maps %.3f, AP of the people %.3f", self.step, quality.pck, quality.ap)
         sheet = contact_sheet(network, photos[:_SHEET_PHOTOS], skeleton, size, self.network.stride)
         cv2.imwrite(str(self._folder / f"step-{self.step:06}.jpg"), sheet)
-        return share
+        return quality
 
     def _restore(self, state: dict[str, Any]) -> None:
         saved = Recipe.model_validate_json(state["recipe"])
@@ -150,47 +162,6 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = int(state["step"])
         _LOG.info("continuing at step %d", self.step)
-
-    def _log(self, loss: float, speed: float, validated: float | None) -> None:
-        path = self._folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(("step", "loss", "learning_rate", "samples_per_s", "pck"))
-            rate = rate_at(self.step, self._recipe.schedule)
-            pck_text = "" if validated is None else f"{validated:.4f}"
-            writer.writerow((self.step, f"{loss:.6f}", f"{rate:.6g}", f"{speed:.1f}", pck_text))
-
-
-def _device(name: str) -> torch.device:
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DependencyError("torch sees no GPU", hint="set schedule.device to auto or cpu")
-    return torch.device("cuda")
-
-
-def _optimiser(network: PoseNetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    groups = []
-    for in_trunk in (True, False):
-        for decays in (True, False):
-            chosen = [
-                parameter
-                for name, parameter in network.named_parameters()
-                if parameter.requires_grad
-                and name.startswith("trunk.") == in_trunk
-                and (parameter.ndim >= 2) == decays  # biases and normalisation are not shrunk
-            ]
-            groups.append(
-                {
-                    "params": chosen,
-                    "share": recipe.schedule.trunk_rate if in_trunk else 1.0,
-                    "weight_decay": recipe.schedule.weight_decay if decays else 0.0,
-                }
-            )
-    kind = torch.optim.AdamW if recipe.schedule.optimiser == "adamw" else torch.optim.Adam
-    return kind([group for group in groups if group["params"]], lr=recipe.schedule.learning_rate)
 
 
 def _quiet_worker(_: int) -> None:

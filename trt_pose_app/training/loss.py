@@ -15,14 +15,16 @@ def map_loss(
     paf_weight: Tensor,
     *,
     foreground_weight: float,
-) -> Tensor:
-    """Return the sum over stages and both kinds of maps of mean(weight * (1 + f |target|) * (map - target)^2).
+) -> tuple[Tensor, Tensor]:
+    """Return, for confidence maps and for fields, the sum over stages of mean(weight * (1 + f |target|) * error^2).
 
     Most cells are empty: the foreground weight f keeps them from drowning the keypoints.
     """
-    total = cmap.new_zeros(())
+    losses = []
     for target, weight, kind in ((cmap, cmap_weight, 0), (paf, paf_weight, 1)):
         scale = weight * (1 + foreground_weight * target.abs())
+        total = cmap.new_zeros(())
         for stage in stages:
             total = total + (scale * (stage[kind].float() - target) ** 2).mean()
-    return total
+        losses.append(total)
+    return losses[0], losses[1]
