@@ -12,6 +12,7 @@ import re
 import shlex
 import time
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +25,7 @@ from converters.engine_options import EngineOptions
 from converters.free_memory import warn_if_short
 from converters.written_precision import WrittenPrecision, tensors_of, written_precision
 from trt_pose_app.engines.cache import EngineRecord
-from trt_pose_app.engines.cudart import CudaRuntime
+from trt_pose_app.engines.cudart import CudaRuntime, Gpu
 from trt_pose_app.engines.tensorrt_plan import import_tensorrt
 from trt_pose_app.errors import ConfigError, DependencyError, EngineBuildError, EngineStaleError
 from trt_pose_app.models.bundle import Bundle, read_bundle, sidecar_of
@@ -56,9 +57,7 @@ def build_engine(
     options = options or EngineOptions()
     if target.suffix != ".engine" or source.path.suffix != ".onnx":
         raise ConfigError(f"cannot build {source.path} into {target}", hint="from a name.onnx to a name.engine")
-    tensorrt = import_tensorrt()
-    _require_polygraphy()
-    gpu = (cuda or CudaRuntime()).gpu()
+    tensorrt, gpu = require_builder(cuda)
     model = onnx.load(source.path)
     inputs, outputs = tensors_of(model)
     size = (source.spec.input.width, source.spec.input.height)
@@ -88,6 +87,17 @@ def build_engine(
     target.parent.mkdir(parents=True, exist_ok=True)
     record.write(target)
     return write_network(content, source.spec, target)
+
+
+def require_builder(cuda: CudaRuntime | None = None) -> tuple[ModuleType, Gpu]:
+    """Return TensorRT and the GPU that it would build for: asked first, before work is done that leads nowhere.
+
+    Raises DependencyError without TensorRT, polygraphy or a GPU.
+    """
+    tensorrt = import_tensorrt()
+    if find_spec("polygraphy") is None:
+        raise DependencyError("polygraphy is not installed", hint="pip install 'trt-pose-app[tensorrt]'")
+    return tensorrt, (cuda or CudaRuntime()).gpu()
 
 
 def _compile(
@@ -197,10 +207,3 @@ def _failure(path: Path, errors: list[str]) -> EngineBuildError:
     elif _OPERATOR.search(told):
         hint = "this TensorRT lacks an operator of the network: export with a lower opset, or use a newer JetPack"
     return EngineBuildError(f"TensorRT cannot build {path}: {first}", hint=hint)
-
-
-def _require_polygraphy() -> None:
-    try:
-        import polygraphy  # noqa: F401
-    except ImportError as error:
-        raise DependencyError("polygraphy is not installed", hint="pip install 'trt-pose-app[tensorrt]'") from error
