@@ -45,3 +45,15 @@ def draw_targets(
     hide_unknown: bool,
     hide_ignored: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+
+def cut_crops(
+    image: NDArray[np.uint8],
+    scale: NDArray[np.float32],
+    shift: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    *,
+    source: tuple[int, int, int],
+    gain: tuple[float, float, float],
+    bias: tuple[float, float, float],
+    border: int,
+) -> None: ...

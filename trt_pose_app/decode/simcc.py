@@ -37,10 +37,9 @@ class SimccDecoder:
                 f"x is {x.shape} and y is {y.shape}", hint="both rows of bins are (people, keypoints, bins)"
             )
         at = np.stack([x.argmax(axis=2), y.argmax(axis=2)], axis=2)
-        peak_x = np.take_along_axis(x, at[..., :1], axis=2)[..., 0]
-        peak_y = np.take_along_axis(y, at[..., 1:], axis=2)[..., 0]
+        peak_x, peak_y = x.max(axis=2), y.max(axis=2)
         if self._score == "mean":
             score = 0.5 * (peak_x + peak_y)
         else:
             score = np.minimum(peak_x, peak_y) if self._score == "min" else np.maximum(peak_x, peak_y)
-        return Keypoints.of((at / self._split_ratio).astype(np.float32), score)
+        return Keypoints.of(at.astype(np.float32) / np.float32(self._split_ratio), score)

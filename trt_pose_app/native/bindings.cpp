@@ -15,6 +15,7 @@
 
 namespace py = pybind11;
 
+void bind_crops(py::module_& module);    // bindings_crop.cpp
 void bind_targets(py::module_& module);  // bindings_targets.cpp
 
 namespace {
@@ -119,8 +120,9 @@ class Parser {
 }  // namespace
 
 PYBIND11_MODULE(_paf, module) {
-    module.doc() = "The part-affinity-field parser and the drawing of training targets, compiled.";
+    module.doc() = "The part-affinity-field parser, crops of people, and the drawing of training targets, compiled.";
     bind_targets(module);
+    bind_crops(module);
     py::class_<Parser>(module, "Parser", "Turns confidence and affinity maps into people; threads may share it.")
         .def(py::init<std::vector<int>, const std::vector<std::tuple<int, int, int, int, bool>>&, float, float, int,
                       int, int, int, int, float>(),
