@@ -3,95 +3,46 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import onnx
 
-from converters.budget import budget_for
+from converters.budget import Budget, budget_for
 from converters.bundle_writer import write_bundle, write_network
+from converters.engine_options import EngineOptions
 from converters.export import OPSET, export_onnx
 from converters.frames import Picture, calibration_frames
-from converters.parity import Side, compare_sides
+from converters.parity import compare_sides
+from converters.parity_ap import AnnotatedPhotos
 from converters.parity_report import ParityReport
+from converters.parity_side import Side
+from converters.precision import emulate_half, kept_layers, to_fp16, to_int8
 from converters.preprocess_graph import fold_preprocessing
+from converters.request import Conversion, Request
 from converters.shapes import fix_shapes, resized
 from converters.source_network import SourceNetwork, open_source_network
 from converters.stages import Stages
+from converters.target import named, target_of
+from converters.tensorrt import build_engine
 from converters.torch_engine import TorchEngine
+from trt_pose_app.engines.cudart import CudaRuntime
 from trt_pose_app.engines.onnxruntime import OnnxRuntimeEngine
+from trt_pose_app.engines.tensorrt import TensorRtEngine
+from trt_pose_app.engines.tensorrt_plan import import_tensorrt
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.models.bundle import Bundle, sidecar_of
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.store import cache_directory
 
-Precision = Literal["fp32", "fp16", "int8"]
-
-_FRAMES = {"fp32": 8, "fp16": 8, "int8": 32}  # int8 learns its ranges from them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to convert and how. ``batch`` and ``size`` (width, height) None: free where the network allows it.
-
-    ``output`` is a file name.onnx (or name.engine), a folder, or None for the models cache, where `trt-pose run
-    --model NAME` looks. ``budget`` changes single limits of the precision's ``Budget``; ``force`` writes all the same.
-    """
-
-    source: str
-    output: Path | None = None
-    to: Literal["onnx", "engine", "triton"] = "onnx"
-    precision: Precision = "fp32"
-    uint8_input: bool = False
-    fuse_peaks: bool = False
-    batch: int | None = None
-    size: tuple[int, int] | None = None
-    opset: int | None = None
-    calibration: Path | None = None
-    frames: int | None = None
-    budget: Mapping[str, float | None] = field(default_factory=dict)
-    force: bool = False
-    spec: Path | None = None
-    task: Path | None = None
-    name: str | None = None
-    threads: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What came of it. ``written`` is empty when a budget was broken and nothing forced it."""
-
-    source: str
-    spec: ModelSpec
-    reports: tuple[ParityReport, ...]
-    written: tuple[Path, ...]
-    seconds: Mapping[str, float]
-    bytes: int
-
-    @property
-    def passed(self) -> bool:
-        return all(report.passed for report in self.reports)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it for JSON."""
-        return {
-            "name": self.spec.name,
-            "source": self.source,
-            "kind": self.spec.kind,
-            "precision": self.spec.precision,
-            "passed": self.passed,
-            "written": [str(path) for path in self.written],
-            "bytes": self.bytes,
-            "seconds": dict(self.seconds),
-            "parity": [report.to_dict() for report in self.reports],
-        }
+_FRAMES = {"fp32": 8, "fp16": 8, "int8": 64}  # int8 learns its ranges from them
+_EXPORT_FRAMES = 4  # a mistake of the exporter shows in any
+_TOP_DOWN_BATCH = (1, 4, 16)  # people in a picture: least, usual, greatest
 
 
 def convert(request: Request, stages: Stages, *, search: Sequence[Path] = ()) -> Conversion:
-    """Convert, compare and write. Nothing is written when the comparison breaks its budget, unless forced.
+    """Convert, compare and write. Nothing is written when a comparison breaks its budget, unless forced.
 
     ``search`` are the model directories in which names are looked up. Raises ConfigError, ModelError,
     DependencyError, EngineError.
@@ -100,38 +51,94 @@ def convert(request: Request, stages: Stages, *, search: Sequence[Path] = ()) ->
     with stages("read") as tell:
         source = open_source_network(request.source, spec=request.spec, task=request.task, search=search)
         tell(source.description)
-    target = _target(request, source)
+    target = target_of(request, source)
     if source.engine is not None:
         return _unpack_engine(request, source, source.engine, target, stages)
-    frames = calibration_frames(request.calibration, request.frames or _FRAMES[request.precision])
-    reports = []
+    if request.to == "engine":  # said now rather than after minutes of work
+        import_tensorrt()
+        CudaRuntime().gpu()
+    photos = None if request.annotations is None else AnnotatedPhotos(request.annotations, request.images)
+    frames = _frames(request, source.spec, photos)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trt-pose-convert-")))
-        plain, spec = _as_onnx(request, source, stages)
-        plain_bundle = write_bundle(plain, spec, folder / "plain.onnx")
-        plain_side = _side(plain_bundle, request, stack)
-        origin = plain_side
+        scratch = _Scratch(stack, request.threads)
+        plain, plain_spec = _as_onnx(request, source, stages)
+        model, spec = _changed(request, plain, plain_spec, frames, stages)
+        spec = named(spec, target.stem if request.to != "triton" else target.name, request, source)
+        comparison = _Comparison(stages, frames, photos, budget)
+        before = scratch.side("float32", plain, plain_spec)
         if source.network is not None:
-            origin = Side(source.path.name, spec, TorchEngine(source.network, spec))
-        model, spec = _changed(request, plain, spec, frames, stages)
-        spec = _named(request, source, spec, target)
-        changed = model is not plain
-        if origin is not plain_side:
-            with stages("compare") as tell:
-                limits = budget_for("fp32", {} if changed else request.budget)
-                reports.append(compare_sides(origin, plain_side, frames, budget=limits))
-                tell(_verdict(reports[-1]))
-        if changed or not reports:
-            del plain
-            side = _side(write_bundle(model, spec, folder / "result.onnx"), request, stack)
-            with stages(f"compare {request.precision}") as tell:
-                reports.append(compare_sides(origin, side, frames, budget=budget))
-                tell(_verdict(reports[-1]))
-    size = model.ByteSize()
-    if not (request.force or all(report.passed for report in reports)):
-        return Conversion(source.description, spec, tuple(reports), (), stages.seconds, size)
-    written = _write(request, model, spec, target, stages)
-    return Conversion(source.description, spec, tuple(reports), written, stages.seconds, size)
+            checkpoint = Side(source.path.name, plain_spec, TorchEngine(source.network, plain_spec))
+            comparison.run("compare export", checkpoint, before, last=model is plain)
+        if model is not plain or source.network is None:
+            # ONNX Runtime has no half arithmetic on a CPU and would hide every overflow.
+            shown = emulate_half(model) if request.precision == "fp16" else model
+            comparison.run("compare result", before, scratch.side(spec.name, shown, spec))
+        written: tuple[Path, ...] = ()
+        if request.force or comparison.passed:
+            written = _write(request, model, spec, target, stages)
+        if written and request.to == "engine":
+            bundle = Bundle(spec, target.with_suffix(".onnx"))
+            with stages("build engine") as tell:
+                built = build_engine(bundle, target, _engine_options(request, spec), tell=tell)
+            device = Side(target.name, built.spec, stack.enter_context(TensorRtEngine(target, built.spec)))
+            comparison.run("compare engine", before, device)
+            written = (target, *written)
+    return Conversion(
+        source=source.description,
+        spec=spec,
+        reports=tuple(comparison.reports),
+        written=written,
+        seconds=stages.seconds,
+        bytes=model.ByteSize(),
+        kept=kept_layers(model),
+    )
+
+
+class _Scratch:
+    """Networks that run only to be compared."""
+
+    def __init__(self, stack: ExitStack, threads: int) -> None:
+        self._stack, self._threads = stack, threads
+        self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trt-pose-convert-")))
+
+    def side(self, label: str, model: onnx.ModelProto, spec: ModelSpec) -> Side:
+        path = self._folder / "network.onnx"
+        onnx.save(model, path)
+        engine = self._stack.enter_context(OnnxRuntimeEngine(path, backend="cpu", threads=self._threads))
+        path.unlink()
+        return Side(label, spec, engine)
+
+
+class _Comparison:
+    """The comparisons of one conversion. The last one has the request's budget and, if there are any, its photos."""
+
+    def __init__(
+        self, stages: Stages, frames: Sequence[Picture], photos: AnnotatedPhotos | None, budget: Budget
+    ) -> None:
+        self._stages, self._frames, self._photos, self._budget = stages, frames, photos, budget
+        self.reports: list[ParityReport] = []
+
+    @property
+    def passed(self) -> bool:
+        return all(report.passed for report in self.reports)
+
+    def run(self, stage: str, source: Side, result: Side, *, last: bool = True) -> None:
+        frames = self._frames if last else self._frames[:_EXPORT_FRAMES]
+        with self._stages(stage) as tell:
+            report = compare_sides(
+                source, result, frames, budget=self._budget if last else None, photos=self._photos if last else None
+            )
+            worst = max((output.relative_max for output in report.outputs), default=0.0)
+            people = "" if report.people is None else f", {report.people.found:.1%} of people again"
+            tell(f"{report.frames} frames, largest error {worst:.2g} of the range{people}")
+        self.reports.append(report)
+
+
+def _frames(request: Request, spec: ModelSpec, photos: AnnotatedPhotos | None) -> list[Picture]:
+    count = request.frames or _FRAMES[request.precision]
+    if photos is not None and request.calibration is None:
+        return photos.frames(spec, count)
+    return calibration_frames(request.calibration, count)
 
 
 def _as_onnx(request: Request, source: SourceNetwork, stages: Stages) -> tuple[onnx.ModelProto, ModelSpec]:
@@ -139,6 +146,8 @@ def _as_onnx(request: Request, source: SourceNetwork, stages: Stages) -> tuple[o
         if request.opset is not None:
             raise ConfigError(f"{source.path} has its opset already", hint="leave out --opset")
         return fix_shapes(source.model, source.spec, batch=request.batch, size=request.size)
+    if source.network is None:
+        raise ConfigError(f"{source.path} holds no network", hint="give a checkpoint or an ONNX file")
     spec = resized(source.spec, request.size)
     with stages("export") as tell:
         model = export_onnx(
@@ -167,71 +176,35 @@ def _changed(
             model, spec = fuse_peaks(model, spec)
             tell(", ".join(spec.outputs.values()))
     if request.precision != "fp32":
-        from converters.precision import to_fp16, to_int8
-
-        with stages(request.precision):
+        with stages(request.precision) as tell:
             change = to_fp16 if request.precision == "fp16" else to_int8
-            model, spec = change(model, spec, frames)
+            model, spec = change(model, spec, frames, progress=stages.progress)
+            tell(f"{len(kept_layers(model))} layers in float32, {model.ByteSize() / 1e6:.1f} MB")
     return model, spec
-
-
-def _side(bundle: Bundle, request: Request, stack: ExitStack) -> Side:
-    engine = OnnxRuntimeEngine(bundle.path, backend="cpu", threads=request.threads)
-    return Side(bundle.label, bundle.spec, stack.enter_context(engine))
-
-
-def _verdict(report: ParityReport) -> str:
-    worst = max((output.relative_max for output in report.outputs), default=0.0)
-    people = "" if report.people is None else f", {report.people.found:.1%} of people again"
-    return f"{report.frames} frames, largest error {worst:.2g} of the range{people}"
-
-
-def _target(request: Request, source: SourceNetwork) -> Path:
-    """Return the file to write; refuse to write over the source."""
-    suffix = ".engine" if request.to == "engine" else ".onnx"
-    output = request.output or cache_directory()
-    if output.suffix != suffix:
-        if output.suffix in (".onnx", ".engine", ".toml", ".pth", ".pt"):
-            raise ConfigError(f"--to {request.to} writes no {output.suffix} file", hint=f"end -o in {suffix}, or in /")
-        output = output / f"{_name(request, source)}{suffix}"
-    elif request.name is not None and request.name != output.stem:
-        raise ConfigError(f"--name {request.name} and -o {output} differ", hint="leave out one of them")
-    if output.exists() and source.path.exists() and output.samefile(source.path):
-        raise ConfigError(f"{output} would be written over itself", hint="give another name with --name or -o")
-    return output
-
-
-def _name(request: Request, source: SourceNetwork) -> str:
-    if request.name is not None:
-        return request.name
-    parts = [source.spec.name]
-    if request.precision != "fp32":
-        parts.append(request.precision)
-    if request.uint8_input:
-        parts.append("uint8")
-    if request.fuse_peaks:
-        parts.append("fused")
-    if request.size:
-        parts.append(f"{request.size[1]}x{request.size[0]}")
-    return "-".join(parts)
-
-
-def _named(request: Request, source: SourceNetwork, spec: ModelSpec, target: Path) -> ModelSpec:
-    """Return the spec under the target's name; addresses and checksum were the source's."""
-    note = f"converted from {source.path.name} ({request.precision})"
-    known = spec.origin.note
-    origin = spec.origin.model_copy(
-        update={"sha256": None, "urls": (), "note": note if not known else f"{known}; {note}"}
-    )
-    named = spec.model_copy(update={"name": target.stem, "origin": origin, "precision": request.precision})
-    return ModelSpec.model_validate(named.model_dump())
 
 
 def _write(request: Request, model: onnx.ModelProto, spec: ModelSpec, target: Path, stages: Stages) -> tuple[Path, ...]:
     with stages("write") as tell:
-        bundle = write_bundle(model, spec, target.with_suffix(".onnx"))
-        tell(str(bundle.path))
-    return (bundle.path, sidecar_of(bundle.path))
+        if request.to == "triton":
+            from converters.triton_repository import write_repository
+
+            tell(str(target))
+            return tuple(write_repository(model, spec, target))
+        path = write_bundle(model, spec, target.with_suffix(".onnx")).path
+        tell(str(path))
+    return (path, sidecar_of(path))
+
+
+def _engine_options(request: Request, spec: ModelSpec) -> EngineOptions:
+    batch = _TOP_DOWN_BATCH if spec.kind in ("simcc", "heatmap") else (1, 1, 1)
+    if request.batch is not None:
+        batch = (request.batch, request.batch, request.batch)
+    return EngineOptions(
+        batch=batch,
+        workspace_mib=request.workspace_mib,
+        dla_core=request.dla_core,
+        timing_cache=cache_directory() / "engines/timing.cache",
+    )
 
 
 def _unpack_engine(request: Request, source: SourceNetwork, plan: bytes, target: Path, stages: Stages) -> Conversion:
@@ -242,6 +215,6 @@ def _unpack_engine(request: Request, source: SourceNetwork, plan: bytes, target:
         )
     spec = source.spec.model_copy(update={"name": target.stem})
     with stages("write") as tell:
-        bundle = write_network(plan, spec, target)
-        tell(str(bundle.path))
+        write_network(plan, spec, target)
+        tell(str(target))
     return Conversion(source.description, spec, (), (target, sidecar_of(target)), stages.seconds, len(plan))

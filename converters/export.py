@@ -10,6 +10,7 @@ import onnx
 
 from converters.fold_batch_norm import fold_batch_norm
 from converters.simplify import simplify
+from converters.torch_threads import one_torch_thread
 from trt_pose_app.errors import ConfigError, EngineBuildError
 from trt_pose_app.models.spec import ModelSpec
 
@@ -44,7 +45,7 @@ def export_onnx(
     example = torch.zeros(batch or 1, 3, spec.input.height, spec.input.width)
     names = list(spec.outputs.values())
     network.eval()
-    with torch.no_grad():
+    with one_torch_thread(), torch.no_grad():
         outputs = network(example)
     outputs = (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
     if len(outputs) != len(names):
@@ -55,7 +56,7 @@ def export_onnx(
     axes = {name: _free_axes(output.ndim, batch is None, free_size, name) for name, output in zip(names, outputs)}
     axes[spec.input.name] = _free_axes(4, batch is None, free_size, "")
     file = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_torch_thread():
         # The classic exporter warns that it is old. The new one starts at opset 18, which TensorRT 8.6 cannot read.
         warnings.simplefilter("ignore")
         try:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converters.budget import BUDGETS, Budget
-from converters.parity_people import PeopleCount, can_decode
+from converters.parity_ap import AnnotatedPhotos
+from converters.parity_people import PeopleCount, people_reader
 from converters.parity_report import OutputParity, ParityReport
+from converters.parity_side import Side
 from trt_pose_app.engines.onnxruntime import OnnxRuntimeEngine
-from trt_pose_app.engines.protocol import Engine
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.estimators.preprocess import Preprocessor
 from trt_pose_app.geometry import Geometry
@@ -25,15 +25,6 @@ Picture = NDArray[np.uint8]
 Outputs = Mapping[str, NDArray[Any]]
 
 _BINS = ("x", "y")  # outputs of a simcc network: a peak in each row, instead of in each map
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a comparison: an engine and what its tensors mean."""
-
-    label: str
-    spec: ModelSpec
-    engine: Engine
 
 
 def compare(
@@ -53,15 +44,21 @@ def compare(
 
 
 def compare_sides(
-    source: Side, result: Side, frames: Sequence[Picture], *, budget: Budget | None = None
+    source: Side,
+    result: Side,
+    frames: Sequence[Picture],
+    *,
+    budget: Budget | None = None,
+    photos: AnnotatedPhotos | None = None,
 ) -> ParityReport:
-    """Return what ``compare`` returns, for engines of any kind."""
+    """Return what ``compare`` returns, for engines of any kind; with annotated ``photos`` also both sides' AP."""
     if not frames:
         raise ConfigError("there is no frame to compare with", hint="use --frames 1 or more")
     size = (result.spec.input.width, result.spec.input.height)
     runs = [_Run(side, size) for side in (source, result)]
     tallies: dict[str, _Tally] = {}
-    people = PeopleCount(source.spec, result.spec) if can_decode(source.spec) and can_decode(result.spec) else None
+    readers = people_reader(source.spec), people_reader(result.spec)
+    people = None if readers[0] is None or readers[1] is None else PeopleCount(readers[0], readers[1])
     for frame in frames:
         (wanted, geometry), (given, _) = (run(frame) for run in runs)
         for role in wanted.keys() & given.keys():
@@ -75,6 +72,7 @@ def compare_sides(
         outputs=tuple(tallies[role].report() for role in source.spec.outputs if role in tallies),
         people=None if people is None else people.report(),
         budget=budget or BUDGETS[result.spec.precision],
+        ap=None if photos is None else (photos.average_precision(source), photos.average_precision(result)),
     )
 
 

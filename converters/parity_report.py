@@ -64,8 +64,8 @@ class ParityReport:
     @property
     def broken(self) -> tuple[str, ...]:
         """One sentence for each limit that does not hold."""
-        found = []
         limits = self.budget
+        found = [] if self.outputs or self.people else ["nothing of both sides can be compared"]
         for output in self.outputs:
             if output.not_finite:
                 found.append(f"{output.role}: {output.not_finite} values are not finite")

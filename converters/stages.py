@@ -10,26 +10,32 @@ Listener = Callable[[str, "str | None", float], None]  # stage, None at its begi
 
 
 class Stages:
-    """Tells ``listener`` when a stage begins and ends; ``seconds`` keeps how long each took."""
+    """Tells ``listener`` when a stage begins, gets on and ends; ``seconds`` keeps how long each took."""
 
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
+        self._current = ""
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[Callable[[str], None]]:
-        """Run one stage; what it yields takes a few words on the outcome."""
+        """Run one stage; what it yields takes a few words on how far it is or, last, on the outcome."""
         outcome = ""
 
         def tell(text: str) -> None:
             nonlocal outcome
             outcome = text
+            self._tell(f"{stage}: {text}", None, 0.0)
 
-        start = time.monotonic()
+        start, self._current = time.monotonic(), stage
         self._tell(stage, None, 0.0)
         yield tell
         self.seconds[stage] = round(time.monotonic() - start, 3)
         self._tell(stage, outcome, self.seconds[stage])
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Tell how far a part of the present stage is."""
+        self._tell(f"{self._current}: {what} {done}/{total}", None, 0.0)
 
     def _tell(self, stage: str, outcome: str | None, seconds: float) -> None:
         if self._listener is not None:

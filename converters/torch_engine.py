@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.torch_threads import one_torch_thread
 from trt_pose_app.closing import Closing
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.types import TensorSpec
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class TorchEngine(Closing):
-    """``network``, in eval mode, with the tensor names of ``spec``. It returns its outputs in the spec's order."""
+    """``network``, in eval mode, with the tensor names of ``spec``. It returns its outputs in the spec's order.
+
+    It computes on one thread, see ``one_torch_thread``.
+    """
 
     backend = "torch"
 
@@ -31,7 +35,7 @@ class TorchEngine(Closing):
         import torch
 
         (tensor,) = feeds.values()
-        with torch.no_grad():
+        with one_torch_thread(), torch.no_grad():
             outputs = self._network(torch.from_numpy(np.ascontiguousarray(tensor)))
         outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
         return {name: output.numpy() for name, output in zip(self.outputs, outputs)}

@@ -43,12 +43,16 @@ _NEEDS = ("onnx", "onnxruntime", "onnxslim", "tomli_w", "cv2")
 @click.option("--opset", type=int, help="ONNX opset; default 17, which TensorRT 8.6 and later read.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Pictures or a video for int8 and comparison.")
 @click.option("--frames", type=click.IntRange(1), help="How many of them; default 8, for int8 32.")
+@click.option("--annotations", type=click.Path(path_type=Path), help="COCO.json: also compare AP.")
+@click.option("--images", type=click.Path(path_type=Path), help="The photos' folder; default: near the annotations.")
 @click.option("--budget", "budgets", multiple=True, metavar="LIMIT=VALUE", help="Change a limit; none: lift it.")
 @click.option("--force", is_flag=True, help="Write the result even if it breaks its budget.")
 @click.option("--spec", type=click.Path(path_type=Path), help="Spec of a network that has none.")
 @click.option("--task", type=click.Path(path_type=Path), help="human_pose.json of a trt_pose network of your own.")
 @click.option("--name", help="Name of the model; default: its family and what was done to it.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads of the comparison; 0: one per core.")
+@click.option("--workspace-mib", type=click.IntRange(1), help="Scratch memory of an engine's layers.")
+@click.option("--dla-core", type=click.IntRange(0, 1), help="Run an engine on this deep learning accelerator.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 def command(
     source: str, input_kind: str, batch: str | None, input_size: str | None, budgets: tuple[str, ...], as_json: bool,
@@ -65,7 +69,8 @@ def command(
         raise DependencyError(f"converting needs {', '.join(missing)}", hint="pip install 'trt-pose-app[convert]'")
     from rich.console import Console
 
-    from converters.convert import Request, convert
+    from converters.convert import convert
+    from converters.request import Request
     from converters.stages import Stages
 
     request = Request(
@@ -105,7 +110,8 @@ def _show_stages(console: Console, status: Any) -> Listener:
 def _show_parity(report: ParityReport, console: Console) -> None:
     from rich.table import Table
 
-    table = Table("output", "largest error", "of range", "mean of range", "same peaks", title=report.title)
+    console.print(report.title, highlight=False, markup=False, soft_wrap=True)
+    table = Table("output", "largest error", "of range", "mean of range", "same peaks")
     for output in report.outputs:
         peaks = "" if output.argmax is None else f"{output.argmax:.2%}"
         figures = (f"{output.max_error:.3g}", f"{output.relative_max:.2e}", f"{output.relative_mean:.2e}", peaks)
@@ -117,6 +123,8 @@ def _show_parity(report: ParityReport, console: Console) -> None:
             f"{people.shift_px:.3f} px, p95 {people.shift_p95_px:.3f} px",
             highlight=False,
         )
+    if report.ap is not None:
+        console.print(f"AP {100 * report.ap[0]:.2f} before, {100 * report.ap[1]:.2f} after", highlight=False)
     for sentence in report.broken:
         console.print(f"[red]broken:[/] {sentence}", highlight=False)
 

@@ -1,0 +1,67 @@
+"""Where a conversion goes and under which name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from converters.request import Request
+from converters.source_network import SourceNetwork
+from trt_pose_app.config.pattern import NAME
+from trt_pose_app.errors import ConfigError
+from trt_pose_app.models.spec import ModelSpec
+from trt_pose_app.models.store import cache_directory
+
+_FILES = (".onnx", ".engine", ".toml", ".pth", ".pt", ".zip")
+
+
+def target_of(request: Request, source: SourceNetwork) -> Path:
+    """Return the file to write, or for a Triton repository its folder of the model.
+
+    Raises ConfigError for a name that is none, that contradicts the file asked for, or that is the source's own.
+    """
+    suffix = {"onnx": ".onnx", "engine": ".engine", "triton": ""}[request.to]
+    output = request.output or cache_directory()
+    if request.output is None and request.to == "triton":
+        raise ConfigError("a Triton repository needs a folder", hint="name it with -o")
+    if suffix and output.suffix == suffix:
+        if request.name is not None and request.name != output.stem:
+            raise ConfigError(f"--name {request.name} and -o {output} differ", hint="leave out one of them")
+        target = output
+    elif output.suffix in _FILES:
+        wanted = f"end -o in {suffix} or name a folder" if suffix else "name a folder"
+        raise ConfigError(f"--to {request.to} writes no {output.suffix} file", hint=wanted)
+    else:
+        target = output / f"{request.name or default_name(request, source.spec)}{suffix}"
+    if not re.fullmatch(NAME, target.stem if suffix else target.name):
+        raise ConfigError(f"{target.stem!r} is no name of a model", hint="use letters, digits, '.', '_' and '-'")
+    for written in (target, target.with_suffix(".onnx")):
+        if suffix and written.exists() and written.samefile(source.path):
+            raise ConfigError(f"{written} would be written over itself", hint="give another name with --name or -o")
+    return target
+
+
+def default_name(request: Request, spec: ModelSpec) -> str:
+    """Return the source's name and what was done to it, such as ``resnet18_baseline_att-int8-uint8``."""
+    parts = [spec.name]
+    if request.precision != "fp32":
+        parts.append(request.precision)
+    if request.uint8_input:
+        parts.append("uint8")
+    if request.fuse_peaks:
+        parts.append("fused")
+    if request.size:
+        parts.append(f"{request.size[1]}x{request.size[0]}")
+    if request.batch:
+        parts.append(f"b{request.batch}")
+    return "-".join(parts)
+
+
+def named(spec: ModelSpec, name: str, request: Request, source: SourceNetwork) -> ModelSpec:
+    """Return the spec under its new name. Addresses and checksum were the source's and go."""
+    note = f"converted from {source.path.name}"
+    note = f"{spec.origin.note}; {note}" if spec.origin.note else note
+    origin = spec.origin.model_copy(update={"sha256": None, "urls": (), "note": note})
+    return ModelSpec.model_validate(
+        spec.model_copy(update={"name": name, "origin": origin, "precision": request.precision}).model_dump()
+    )
