@@ -274,7 +274,7 @@ class TestMmpose:
 
 @needs_torch
 class TestOpenPose:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def openpose_keys(self):
         return json.loads((GOLDEN / "training/openpose_statedict_keys.json").read_text())
 
