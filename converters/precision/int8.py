@@ -1,0 +1,119 @@
+"""A network in int8, with float32 where 8 bits would cost too much."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from converters.fold_batch_norm import fold_batch_norm
+from converters.precision.feeds import Feeds
+from converters.precision.plain_graph import opset, plain
+from converters.precision.progress import Progress, silent
+from converters.precision.quantise import quantise, weighted_layers
+from converters.precision.record import write_kept
+from converters.precision.sensitivity import Switchboard
+from converters.precision.thresholds import Method, thresholds
+from trt_pose_app.errors import EngineBuildError
+from trt_pose_app.models.spec import ModelSpec
+
+_LOG = logging.getLogger(__name__)
+
+_OPSET = 13  # the first whose DequantizeLinear has an axis
+_SENSITIVITY_FRAMES = 4  # each layer runs over them alone
+_SEARCH_FRAMES = 16
+
+
+def to_int8(
+    model: onnx.ModelProto,
+    spec: ModelSpec,
+    frames: Sequence[NDArray[np.uint8]],
+    *,
+    method: Method = "entropy",
+    per_channel: bool = True,
+    budget_db: float = 20.0,
+    tries: int = 8,
+    progress: Progress = silent,
+) -> tuple[onnx.ModelProto, ModelSpec]:
+    """Return the network with explicit QuantizeLinear / DequantizeLinear around its convolutions and matrix products.
+
+    ``frames`` (H, W, 3) uint8 BGR are what the network will see, 64 or more; ``method`` chooses the activations' range
+    from them (see ``thresholds``). If the outputs' signal-to-noise ratio against float32 stays below ``budget_db``,
+    the layers that lose most when quantised alone are left in float32, as few as ``tries`` bisections find enough.
+    ``kept_layers(result)`` lists them. The same input gives the same result.
+    Raises EngineBuildError for a network without such layers, or one that cannot run.
+    """
+    prepared = plain(fold_batch_norm(_upgraded(model)))
+    layers = weighted_layers(prepared)
+    if not layers:
+        raise EngineBuildError("nothing to quantise", hint="the network has no convolution with constant weights")
+    feeds = Feeds(prepared, spec, frames)
+    limits = thresholds(prepared, [node.input[0] for node in layers], feeds, method, progress)
+    names = [node.name for node in layers]
+    everything = quantise(prepared, names, limits, per_channel=per_channel)
+    kept = _worst_layers(prepared, everything, names, spec, feeds, budget_db, tries, progress)
+    for name, reason in kept.items():
+        _LOG.info("%s stays in float32: %s", name, reason)
+    result = everything
+    if kept:
+        result = quantise(prepared, [n for n in names if n not in kept], limits, per_channel=per_channel)
+    write_kept(result, kept)
+    onnx.checker.check_model(result)
+    changed = spec.model_copy(update={"precision": "int8", "origin": spec.origin.model_copy(update={"sha256": None})})
+    return result, ModelSpec.model_validate(changed.model_dump())
+
+
+def _worst_layers(
+    prepared: onnx.ModelProto,
+    everything: onnx.ModelProto,
+    names: Sequence[str],
+    spec: ModelSpec,
+    feeds: Feeds,
+    budget_db: float,
+    tries: int,
+    progress: Progress,
+) -> dict[str, str]:
+    """Return the layers to leave in float32 for the budget, worst first, each with its own loss as the reason."""
+    search = Switchboard(prepared, everything, names, spec, _spread(feeds, _SEARCH_FRAMES))
+    quality = search.quality_db(names)
+    _LOG.info("all %d layers in int8: %.1f dB", len(names), quality)
+    if quality >= budget_db:
+        return {}
+    alone = Switchboard(prepared, everything, names, spec, _spread(feeds, _SENSITIVITY_FRAMES))
+    loss = {}
+    for i, name in enumerate(names):
+        progress("measuring layers", i, len(names))
+        loss[name] = alone.quality_db([name])
+    progress("measuring layers", len(names), len(names))
+    order = sorted(names, key=lambda name: loss[name])
+    low, high = 0, len(order)  # low: known as too few, high: enough
+    for i in range(tries):
+        if high - low <= 1:
+            break
+        progress("searching", i, tries)
+        middle = (low + high) // 2 if i else min(len(order) - 1, max(1, len(order) // 16))
+        quality = search.quality_db(order[middle:])
+        _LOG.info("%d of %d layers in float32: %.1f dB", middle, len(names), quality)
+        low, high = (low, middle) if quality >= budget_db else (middle, high)
+    progress("searching", tries, tries)
+    return {name: f"alone in int8 it leaves {loss[name]:.1f} dB" for name in order[:high]}
+
+
+def _spread(feeds: Feeds, count: int) -> list[dict[str, NDArray[np.generic]]]:
+    """Return at most ``count`` of the feeds, evenly spread."""
+    return [feeds[int(i)] for i in np.linspace(0, len(feeds) - 1, min(count, len(feeds)))]
+
+
+def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
+    if opset(model) >= _OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, _OPSET)
+    except RuntimeError as error:
+        raise EngineBuildError(
+            f"the network's operators of opset {opset(model)} cannot be brought to {_OPSET}: {error}",
+            hint="export the network again with opset 13 or later",
+        ) from error
