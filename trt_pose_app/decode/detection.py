@@ -52,13 +52,13 @@ class BoxDecoder:
     def decode(self, outputs: Mapping[str, NDArray[Any]], geometry: Geometry) -> Boxes:
         """Return the people of one frame. Raises DecodeError for a missing output, a wrong shape or dtype."""
         params = self.params
-        if params.format == "rtmdet":
-            boxes, score = self._rtmdet(outputs)
-        elif params.format == "yolox":
-            boxes, score = self._yolox(outputs, geometry)
-        else:
-            boxes, score = self._ready(outputs)
-        with np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):  # odd values go where NaN goes: out, below
+            if params.format == "rtmdet":
+                boxes, score = self._rtmdet(outputs)
+            elif params.format == "yolox":
+                boxes, score = self._yolox(outputs, geometry)
+            else:
+                boxes, score = self._ready(outputs)
             boxes = _to_frame(boxes, geometry)
             sound = np.isfinite(boxes).all(axis=1) & (score >= params.score_threshold)
             sound &= (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -111,13 +111,12 @@ class BoxDecoder:
         (cells,) = np.nonzero(score >= self.params.score_threshold)
         at = _cells_of(cells, grids)
         chosen, stride = rows[cells], at[:, 2:]
-        with np.errstate(invalid="ignore"):
-            centre = (chosen[:, :2] + at[:, :2]) * stride
-            half = np.exp(np.minimum(chosen[:, 2:4], LARGEST_LOG_SIZE)) * stride / 2
+        centre = (chosen[:, :2] + at[:, :2]) * stride
+        half = np.exp(np.minimum(chosen[:, 2:4], LARGEST_LOG_SIZE)) * stride / 2
         return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32), score[cells]
 
     def _ready(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rows = as_float32(outputs, "boxes", 3)[0] if outputs["boxes"].size else np.empty((0, 5), np.float32)
+        rows = as_float32(outputs, "boxes", 3, may_be_empty=True)[0]
         if rows.shape[1] != 5:
             raise _misfit(f"boxes is {rows.shape}")
         if "labels" in outputs and len(rows):

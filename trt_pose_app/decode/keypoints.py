@@ -35,7 +35,9 @@ class KeypointDecoder(Protocol):
     def decode(self, outputs: Mapping[str, NDArray[Any]]) -> Keypoints: ...
 
 
-def as_float32(outputs: Mapping[str, NDArray[Any]], role: str, ndim: int) -> NDArray[np.float32]:
+def as_float32(
+    outputs: Mapping[str, NDArray[Any]], role: str, ndim: int, *, may_be_empty: bool = False
+) -> NDArray[np.float32]:
     """Return the output of a role as float32. Raises DecodeError if it is absent, empty, or no float array."""
     if role not in outputs:
         raise DecodeError(
@@ -43,7 +45,7 @@ def as_float32(outputs: Mapping[str, NDArray[Any]], role: str, ndim: int) -> NDA
             hint="the model's [outputs] table maps roles to the network's names",
         )
     array = outputs[role]
-    if array.ndim != ndim or array.dtype not in (np.float32, np.float16) or 0 in array.shape[1:]:
+    if array.ndim != ndim or array.dtype not in (np.float32, np.float16) or (0 in array.shape[1:] and not may_be_empty):
         raise DecodeError(
             f"{role} is {array.shape} {array.dtype}", hint=f"it is a float array of {ndim} axes, the batch first"
         )
