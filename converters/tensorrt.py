@@ -26,7 +26,7 @@ from converters.free_memory import warn_if_short
 from converters.written_precision import WrittenPrecision, tensors_of, written_precision
 from trt_pose_app.engines.cache import EngineRecord
 from trt_pose_app.engines.cudart import CudaRuntime, Gpu
-from trt_pose_app.engines.tensorrt_plan import import_tensorrt
+from trt_pose_app.engines.tensorrt_plan import import_tensorrt, listen, start_runtime
 from trt_pose_app.errors import ConfigError, DependencyError, EngineBuildError, EngineStaleError
 from trt_pose_app.models.bundle import Bundle, read_bundle, sidecar_of
 
@@ -97,7 +97,9 @@ def require_builder(cuda: CudaRuntime | None = None) -> tuple[ModuleType, Gpu]:
     tensorrt = import_tensorrt()
     if find_spec("polygraphy") is None:
         raise DependencyError("polygraphy is not installed", hint="pip install 'trt-pose-app[tensorrt]'")
-    return tensorrt, (cuda or CudaRuntime()).gpu()
+    gpu = (cuda or CudaRuntime()).gpu()
+    start_runtime(tensorrt, listen(tensorrt))  # a Builder that cannot use the GPU would crash instead of saying so
+    return tensorrt, gpu
 
 
 def _compile(

@@ -16,7 +16,7 @@ _MOVES |= {"Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "QuantizeLinear
 @dataclass(frozen=True, slots=True)
 class WrittenPrecision:
     """``half``: float16 occurs; ``quantised``: QuantizeLinear does. ``single`` names the nodes that compute in float32
-    in a graph that has something else as well."""
+    in a graph that has float16 as well; nodes without a name cannot be told apart and are left out."""
 
     half: bool
     quantised: bool
@@ -35,7 +35,7 @@ def written_precision(model: onnx.ModelProto) -> WrittenPrecision:
     single = frozenset(
         node.name
         for node in graph.node
-        if half and node.op_type not in _MOVES and types.get(node.output[0]) == onnx.TensorProto.FLOAT
+        if half and node.name and node.op_type not in _MOVES and types.get(node.output[0]) == onnx.TensorProto.FLOAT
     )
     return WrittenPrecision(half, quantised, single)
 

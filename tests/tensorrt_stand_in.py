@@ -29,6 +29,8 @@ _MESSAGES = {
     "Engine Version: 239)",
     "plugin": "IPluginRegistry::getCreator: Error Code 4: API Usage Error (Cannot find plugin: DCNv2, version: 1, "
     "namespace:.)",
+    "driver": "createInferRuntime: Error Code 6: API Usage Error (CUDA initialization failure with error: 35 In "
+    "checkCudaInstallation at /_src/runtime/dispatch/runtime.cpp:811)",
     "memory": "[resizingAllocator.cpp::allocate::78] Error Code 1: Cuda Runtime (out of memory)",
 }
 _TYPES = {np.dtype("float32"): "FLOAT", np.dtype("float16"): "HALF", np.dtype("uint8"): "UINT8"}
@@ -73,6 +75,10 @@ def tensorrt_stand_in(version: str) -> ModuleType:
     class Runtime:
         def __init__(self, logger: Any) -> None:
             self.__dict__["logger"] = logger
+            if getattr(trt, "no_driver", False):
+                fail(logger, "driver")
+                if version.startswith("8."):
+                    raise TypeError("pybind11::init(): factory function returned nullptr")
 
         DLA_core = -1
 

@@ -228,6 +228,14 @@ def test_without_a_gpu_the_real_cuda_runtime_says_so(tmp_path: Path, monkeypatch
     assert raised.value.exit_code == 3
 
 
+def test_a_tensorrt_newer_than_the_driver_is_left_before_it_crashes(stand_in: StandIn, tmp_path: Path) -> None:
+    path = write_engine(tmp_path, stand_in.tensorrt.__version__)
+    stand_in.tensorrt.no_driver = True  # type: ignore[attr-defined]
+    with pytest.raises(DependencyError, match=r"cannot use the GPU.*error: 35") as raised:
+        TensorRtEngine(path, cuda=stand_in.cuda)
+    assert "newer than the driver" in raised.value.hint
+
+
 def test_the_record_of_the_interface_is_that_of_the_real_bindings() -> None:
     if shutil.which("gcc") is None:
         pytest.skip("needs gcc to load the bindings without TensorRT")

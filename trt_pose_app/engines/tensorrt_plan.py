@@ -6,6 +6,8 @@ Not verified on hardware. The names and signatures used here are those of the re
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import re
 from pathlib import Path
@@ -59,13 +61,13 @@ class Plan:
 
     def __init__(self, tensorrt: ModuleType, path: Path, record: EngineRecord | None) -> None:
         self._tensorrt, self._path, self._record = tensorrt, path, record
-        self._logger = _listen(tensorrt)
+        self._logger = listen(tensorrt)
         try:
             content = path.read_bytes()
         except OSError as error:
             raise EngineError(f"cannot read {path}: {error.strerror}", hint="check the path and its rights") from error
+        self._runtime = start_runtime(tensorrt, self._logger)
         tensorrt.init_libnvinfer_plugins(self._logger, "")
-        self._runtime = tensorrt.Runtime(self._logger)
         if record is not None and record.dla_core is not None:
             self._runtime.DLA_core = record.dla_core
         self.engine = self._runtime.deserialize_cuda_engine(content)
@@ -121,7 +123,28 @@ class Plan:
         return TensorSpec(name, tuple(self.engine.get_tensor_shape(name)), _DTYPES[dtype])
 
 
-def _listen(tensorrt: ModuleType) -> Any:
+def start_runtime(tensorrt: ModuleType, logger: Any) -> Any:
+    """Return a tensorrt.Runtime that works. Raises DependencyError where TensorRT cannot use the GPU.
+
+    ``logger`` is one that ``listen`` made.
+    """
+    runtime = None
+    with contextlib.suppress(TypeError):  # "factory function returned nullptr", as older bindings put it
+        runtime = tensorrt.Runtime(logger)
+    told = next((text for text in logger.errors if "CUDA initialization failure" in text), None)
+    if runtime is not None and told is None:
+        return runtime
+    if runtime is not None:
+        # Newer constructors raise nothing; what they return ends the process when it is used, and when it is freed
+        # (seen with 10.16 and 11.4). So it is never freed.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(runtime))
+    raise DependencyError(
+        f"TensorRT {tensorrt.__version__} cannot use the GPU: {told or '; '.join(logger.errors)}",
+        hint="its CUDA is newer than the driver: install the TensorRT of your JetPack, or update the driver",
+    )
+
+
+def listen(tensorrt: ModuleType) -> Any:
     """Return a logger for TensorRT that keeps its errors and hands everything on to ours."""
     levels = {
         tensorrt.Logger.INTERNAL_ERROR: logging.ERROR,
