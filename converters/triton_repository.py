@@ -17,13 +17,13 @@ from typing import Literal
 
 import onnx
 
-from converters.bundle_writer import write_network
+from converters.bundle_writer import write_bundle, write_network
 from converters.triton_config import DATA_TYPES, TritonConfig
 from converters.written_precision import tensors_of
 from trt_pose_app.engines.cache import EngineRecord
 from trt_pose_app.errors import ConfigError, ModelSpecError
 from trt_pose_app.models.bundle import Bundle
-from trt_pose_app.models.spec import InputSpec
+from trt_pose_app.models.spec import InputSpec, ModelSpec
 from trt_pose_app.types import TensorSpec
 
 SPEC_PARAMETER = "trt_pose_spec"
@@ -73,6 +73,18 @@ def write_triton_repository(bundle: Bundle, folder: Path, options: TritonOptions
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}", hint="choose another folder with -o") from error
     return target
+
+
+def write_repository(
+    model: onnx.ModelProto, spec: ModelSpec, target: Path, options: TritonOptions | None = None
+) -> tuple[Path, ...]:
+    """Write the model's folder ``target``, which gives it its name, for a network in memory; return its files."""
+    with tempfile.TemporaryDirectory(prefix="trt-pose-triton-") as folder:
+        named = spec.model_copy(update={"name": target.name})
+        written = write_triton_repository(
+            write_bundle(model, named, Path(folder) / f"{target.name}.onnx"), target.parent, options
+        )
+    return tuple(sorted(path for path in written.rglob("*") if path.is_file()))
 
 
 def triton_config(bundle: Bundle, options: TritonOptions) -> TritonConfig:

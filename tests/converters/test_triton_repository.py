@@ -10,7 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
-from converters.triton_repository import SPEC_PARAMETER, TritonOptions, triton_config, write_triton_repository
+from converters.triton_repository import (
+    SPEC_PARAMETER,
+    TritonOptions,
+    triton_config,
+    write_repository,
+    write_triton_repository,
+)
 from tests.networks import write_affine_network, write_scripted_pose_network
 from trt_pose_app.engines.cache import EngineRecord
 from trt_pose_app.engines.onnxruntime import OnnxRuntimeEngine
@@ -128,6 +134,13 @@ def test_writing_again_replaces_and_leaves_nothing_behind(affine: Bundle, tmp_pa
     assert parsed((written / "config.pbtxt").read_text()).max_batch_size == 4
     assert [path.name for path in repository.iterdir()] == ["affine"]
     assert not (written / "1" / "left-over").exists()
+
+
+def test_a_network_in_memory_is_named_by_its_folder(affine: Bundle, tmp_path: Path) -> None:
+    files = write_repository(onnx.load(affine.path), SPEC, tmp_path / "repository" / "other")
+    folder = tmp_path / "repository" / "other"
+    assert files == (folder / "1/model.onnx", folder / "1/model.toml", folder / "config.pbtxt")
+    assert parsed(files[2].read_text()).name == read_bundle(files[0]).spec.name == "other"
 
 
 def test_what_cannot_be_served_is_said(affine: Bundle, tmp_path: Path) -> None:
