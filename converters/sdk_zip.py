@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -37,7 +38,7 @@ class SdkArchive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return parse_onnx(archive.read(self.network), f"{self.path}: {self.network}")
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
             raise ModelSpecError(f"{self.path} is damaged: {error}", hint=_HINT) from error
 
 
@@ -57,7 +58,7 @@ def read_sdk_zip(path: Path) -> SdkArchive:
             }
     except OSError as error:
         raise ModelSpecError(f"cannot read {path}: {error.strerror}", hint="check the path and its rights") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, RecursionError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ModelSpecError(f"{path} is damaged: {error}", hint=_HINT) from error
     return SdkArchive(path, networks[0], tables)
 
@@ -100,8 +101,9 @@ def sdk_spec(archive: SdkArchive, model: onnx.ModelProto) -> ModelSpec:
     except ModelSpecError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
+        told = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelSpecError(
-            f"{where} does not say how the network is used: {error!r}",
+            f"{where} does not say how the network is used: {told}",
             hint="write a spec as docs/models.md shows and give it with --spec",
         ) from error
 

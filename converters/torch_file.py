@@ -47,7 +47,7 @@ class TorchFile:
                     else:
                         data = archive.read(place)
                     yield name, _view(_values(data, tensor.dtype), tensor)
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError, RuntimeError) as error:
             raise ModelSpecError(f"{self.path} is damaged: {error}", hint=_HINT) from error
 
 
@@ -66,7 +66,7 @@ def read_torch_file(path: Path) -> TorchFile:
         raise UnsafePickleError(error.name, str(path)) from error
     except OSError as error:
         raise ModelSpecError(f"cannot read {path}: {error.strerror}", hint="check the path and its rights") from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         raise ModelSpecError(f"{path} is damaged or cut short: {error}", hint=_HINT) from error
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from converters.checkpoints import recognise
-from tests.converters.pickles import write_torch_legacy
+from tests.converters.pickles import torch2trt_pickle, write_torch_legacy, write_torch_zip
+from tests.converters.test_sdk_zip import SIMCC, pipeline, write_zip
 from tests.networks import write_affine_network, write_scripted_pose_network
-from trt_pose_app.errors import ConfigError, ModelNotFoundError, ModelSpecError
+from trt_pose_app.errors import ConfigError, ModelNotFoundError, ModelSpecError, TrtPoseError
 from trt_pose_app.skeleton import COCO18, HAND21
 
 SHARED = Path(__file__).parents[2] / "../shared"
@@ -82,6 +85,25 @@ class TestWithoutTorch:
         with pytest.raises(ModelSpecError, match=r"x\.pth asks to run os\.mkdir when it is loaded: refused"):
             recognise(path)
         assert not target.exists()
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "sdk"])
+def test_any_damage_is_told_in_the_packages_own_errors(tmp_path, kind):
+    rng = random.Random(0)
+    plan = torch2trt_pickle(b"ftrt" * 20, {"input_names": ["input_0"], "output_names": ["a", "b"]})
+    path = tmp_path / "resnet18_baseline_att_224x224_A_epoch_249_trt.pth"
+    if kind == "sdk":
+        write_zip(path, {"a/end2end.onnx": SIMCC, "a/pipeline.json": pipeline()})
+    else:
+        (write_torch_zip if kind == "zip" else write_torch_legacy)(path, plan)
+    whole = path.read_bytes()
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(rng.choice([1, 1, 3])):
+            damaged[rng.randrange(len(damaged))] = rng.choice([0, 255, rng.randrange(256)])
+        path.write_bytes(damaged[: rng.randrange(len(damaged))] if rng.random() < 0.2 else damaged)
+        with contextlib.suppress(TrtPoseError):
+            recognise(path)
 
 
 torch = None
@@ -250,6 +272,18 @@ class TestMmpose:
         network, spec = checkpoint.build()
         assert equal(network, state)
         assert spec.kind == {"rtmpose": "simcc", "rtmdet": "detector"}.get(checkpoint.family, "heatmap")
+
+    @pytest.mark.parametrize(
+        ("size", "n_keypoints", "skeleton"), [("s", 17, "coco17"), ("m", 26, "halpe26"), ("x", 133, "coco133")]
+    )
+    def test_other_sizes_and_keypoints_of_rtmpose(self, size, n_keypoints, skeleton, tmp_path):
+        from trt_pose_app.networks.rtmpose import RtmPoseVariant
+
+        with torch.device("meta"):
+            network = RtmPoseVariant(size, n_keypoints, 288, 384).build()
+        state = {key: torch.zeros(value.shape, dtype=torch.uint8) for key, value in network.state_dict().items()}
+        description = recognise(saved(tmp_path / "a.pth", {"state_dict": state})).describe()
+        assert description == f"rtmpose {size}, input 384x288 RGB, skeleton {skeleton}"
 
     def test_what_mmengine_saves_beside_the_weights(self, rtmpose_state, tmp_path):
         content = {

@@ -157,7 +157,7 @@ def test_the_published_rtmpose(tmp_path: Path) -> None:
         ({"end2end.onnx": bytes(300_000_000)}, r"would grow from \d+ to 300000000 bytes"),
         ({"end2end.onnx": SIMCC, "pipeline.json": b" " * 2_000_000}, "would grow"),
         ({"end2end.onnx": SIMCC[:-20], "pipeline.json": pipeline()}, "end2end.onnx is not an intact ONNX file"),
-        ({"end2end.onnx": SIMCC}, "does not say how the network is used: KeyError.'pipeline'"),
+        ({"end2end.onnx": SIMCC}, "does not say how the network is used: 'pipeline'"),
         ({"end2end.onnx": SIMCC, "pipeline.json": b"{"}, "is damaged"),
         ({"end2end.onnx": SIMCC, "pipeline.json": b'{"pipeline": []}'}, "does not say how the network is used"),
         ({"end2end.onnx": SIMCC, "pipeline.json": pipeline(use_dark=True)}, "DARK"),
