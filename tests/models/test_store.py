@@ -127,6 +127,12 @@ def test_a_spec_in_another_directory_counts_when_it_names_the_checksum(folders: 
     spec.write_text(spec_text("net"))
     with pytest.raises(ModelSpecError, match="nothing says how to use"):
         find("net", search=[a, b])
+    # What `models pull` fetched under a name is what the spec of that name means.
+    record_sha256(a / "net.onnx", hashlib.sha256(onnx_bytes()).hexdigest())
+    assert find("net", search=[a, b]).spec.name == "net"
+    record_sha256(a / "net.onnx", "0" * 64)
+    with pytest.raises(ModelSpecError, match="spec of another file"):
+        find("net", search=[a, b])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("--log-level", "log__level", type=click.Choice(["debug", "info", "warning", "error"])),
     click.option("--min-person-score", "model__min_person_score", type=float, help="Least score of a person, 0..1."),
+    click.option("--detector-threshold", "model__detector_threshold", type=float, help="Least score of a box, 0..1."),
     click.option("--peak-threshold", "model__peak_threshold", type=float, help="Least confidence of a keypoint, 0..1."),
     click.option("--threads", "model__threads", type=int, help="Threads of the CPU engine; 0: one per core."),
     click.option("--backend", "model__backend", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"])),
@@ -30,7 +31,12 @@ _OPTIONS = (
     click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Any field, as in `config show`."),
     click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file, see `config init`."),
 )
-_MODEL = click.option("--model", "model__name", metavar="NAME|FILE", help="Model to run, see `trt-pose models list`.")
+_MODEL = click.option(
+    "--model",
+    "model__name",
+    metavar="NAME|FILE|DETECTOR+POSE",
+    help="Model to run, see `trt-pose models list`; or lightweight, balanced, performance.",
+)
 
 
 def model_options(command: F) -> F:

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from trt_pose_app.config.schema import Config, MqttConfig
 from trt_pose_app.errors import TrtPoseError
-from trt_pose_app.models.store import find, installed
+from trt_pose_app.estimators.models import find_models
+from trt_pose_app.models.store import installed
 from trt_pose_app.models.zoo import read_zoo
 from trt_pose_app.probe.check import Check
 from trt_pose_app.sources import open_source
@@ -28,8 +29,8 @@ def try_model(config: Config, search: Sequence[Path]) -> Check:
     """Look for the configured model, and compare its checksum."""
     name = config.model.name
     try:
-        bundle = find(name, spec=config.model.spec, search=search)
-        bundle.verify()
+        models = find_models(name, config.model, search)
+        models.verify()
     except TrtPoseError as error:
         usable = [file.name for file in installed(search) if file.spec is not None and file.spec.kind == "paf"]
         others = [other for other in usable if other != name]
@@ -42,7 +43,7 @@ def try_model(config: Config, search: Sequence[Path]) -> Check:
         if others:
             return Check("models", name, "warn", detail, f"trt-pose run SOURCE --model {others[0]}")
         return Check("models", name, "fail", detail, fetch)
-    return Check("models", name, "pass", f"{bundle.label} at {bundle.path}")
+    return Check("models", name, "pass", ", ".join(f"{bundle.label} at {bundle.path}" for bundle in models.bundles))
 
 
 def list_camera_checks(jetson: bool, argus: bool) -> list[Check]:

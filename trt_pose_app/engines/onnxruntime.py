@@ -32,11 +32,20 @@ class OnnxRuntimeEngine(Closing):
     """One ONNX network. ``infer``'s arrays are its own buffers, overwritten by the next ``infer`` of that shape.
 
     ``backend="auto"`` takes the fastest provider that this build of ONNX Runtime has. ``threads=0`` means one per
-    core this process may use. Raises DependencyError if ONNX Runtime or the asked provider is absent,
-    EngineBuildError if the network cannot be loaded.
+    core this process may use. ``reuse_outputs=False`` is for a network whose outputs' shapes depend on what it sees,
+    such as a detector that suppresses boxes itself. Raises DependencyError if ONNX Runtime or the asked provider is
+    absent, EngineBuildError if the network cannot be loaded.
     """
 
-    def __init__(self, path: Path, *, backend: Backend = "auto", threads: int = 0, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        backend: Backend = "auto",
+        threads: int = 0,
+        cache: Path | None = None,
+        reuse_outputs: bool = True,
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -70,6 +79,7 @@ class OnnxRuntimeEngine(Closing):
         self.backend = f"onnxruntime-{next(name for name, p in _PROVIDERS.items() if p == used)}"
         self.inputs = {i.name: _tensor_spec(i) for i in self._session.get_inputs()}
         self.outputs = {o.name: _tensor_spec(o) for o in self._session.get_outputs()}
+        self._reuse_outputs = reuse_outputs
         self._bound: dict[tuple[tuple[int, ...], ...], tuple[Any, dict[str, NDArray[Any]]]] = {}
         log.debug("%s on %s, %d threads", path, self.backend, options.intra_op_num_threads)
 
@@ -97,6 +107,8 @@ class OnnxRuntimeEngine(Closing):
         # buffers of ours: a fresh 400 kB array per frame costs its page faults, every frame.
         arrays = self._session.run(list(self.outputs), {name: np.ascontiguousarray(a) for name, a in feeds.items()})
         results = {name: np.ascontiguousarray(a) for name, a in zip(self.outputs, arrays)}
+        if not self._reuse_outputs:
+            return results
         binding = self._session.io_binding()
         for name, array in results.items():
             binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)

@@ -18,7 +18,14 @@ def open_engine(bundle: Bundle, *, backend: Backend = "auto", threads: int = 0, 
     cannot run the file.
     """
     if bundle.path.suffix != ".engine":
-        return OnnxRuntimeEngine(bundle.path, backend=backend, threads=threads, cache=cache)
+        detector = bundle.spec.detector
+        return OnnxRuntimeEngine(
+            bundle.path,
+            backend=backend,
+            threads=threads,
+            cache=cache,
+            reuse_outputs=detector is None or detector.format != "boxes",
+        )
     if backend not in ("auto", "tensorrt"):
         raise ConfigError(
             f"{bundle.path} is a TensorRT engine, which the backend {backend} cannot run",

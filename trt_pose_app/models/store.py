@@ -43,7 +43,8 @@ def find(name: str, *, spec: Path | None = None, search: Sequence[Path] | None =
 
     A name is the stem of a network file in one of the directories ``search`` (default: cache and packaged); anything
     with a separator or with a network's suffix is a path. A file without a spec of its own takes the ``name.toml`` of
-    another of these directories if that gives the file's sha256. Raises ModelNotFoundError, ModelSpecError.
+    another of these directories if that gives the file's sha256, or gives none and `models pull` fetched the file under
+    this name. Raises ModelNotFoundError, ModelSpecError.
     """
     directories = default_search({}) if search is None else tuple(search)
     path = Path(name).expanduser() if is_path(name) else locate(name, directories)
@@ -54,8 +55,11 @@ def find(name: str, *, spec: Path | None = None, search: Sequence[Path] | None =
     except MissingSpecError:
         for directory in directories:
             sidecar = directory / f"{path.stem}.toml"
-            if sidecar.is_file() and (elsewhere := ModelSpec.read(sidecar)).origin.sha256 is not None:
-                if elsewhere.origin.sha256 == sha256_of(path):
+            if not sidecar.is_file():
+                continue
+            elsewhere = ModelSpec.read(sidecar)
+            if (known := elsewhere.origin.sha256 or recorded_sha256(path)) is not None:
+                if known == sha256_of(path):
                     return Bundle(elsewhere, path)
                 raise ModelSpecError(
                     f"{sidecar} is the spec of another file than {path}: the sha256 differs",
