@@ -51,14 +51,15 @@ class EngineOptions:
     def profile(self, tensors: tuple[TensorSpec, ...], layout: str, size: tuple[int, int]) -> Profile:
         """Return the least, best and greatest shape of each input; ``size`` is the spec's (width, height).
 
-        A fixed side of the network stays. Raises ConfigError where the DLA, which knows no free sides, would get one,
-        or where the options ask a fixed side to be another.
+        The network's own batch stays where it is fixed. Raises ConfigError where the DLA, which knows no free sides,
+        would get one, or where the options ask a fixed size to be another.
         """
         sizes = self.sizes or (size, size, size)
         profile = {}
         for tensor in tensors:
             shapes = []
-            for batch, (width, height) in zip(self.batch, sizes):
+            own = tensor.shape[0]
+            for batch, (width, height) in zip(self.batch if own == -1 else (own,) * 3, sizes):
                 wanted = (batch, 3, height, width) if layout == "nchw" else (batch, height, width, 3)
                 if any(fixed not in (-1, side) for fixed, side in zip(tensor.shape, wanted)):
                     raise ConfigError(

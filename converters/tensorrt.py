@@ -71,7 +71,7 @@ def build_engine(
         options=options.recorded(),
         inputs=inputs,
         outputs=outputs,
-        command=command or shlex.join(["trt-pose", "convert", str(source.path), "--to", "engine", "-o", str(target)]),
+        command=command or _command(source.path, target, options),
     )
     if reuse and _still_fits(target, record):
         tell(f"{target} still fits")
@@ -100,6 +100,15 @@ def require_builder(cuda: CudaRuntime | None = None) -> tuple[ModuleType, Gpu]:
     gpu = (cuda or CudaRuntime()).gpu()
     start_runtime(tensorrt, listen(tensorrt))  # a Builder that cannot use the GPU would crash instead of saying so
     return tensorrt, gpu
+
+
+def _command(source: Path, target: Path, options: EngineOptions) -> str:
+    words = ["trt-pose", "convert", str(source), "--to", "engine", "-o", str(target)]
+    if options.workspace_mib is not None:
+        words += ["--workspace-mib", str(options.workspace_mib)]
+    if options.dla_core is not None:
+        words += ["--dla-core", str(options.dla_core)]
+    return shlex.join(words)
 
 
 def _compile(

@@ -180,6 +180,7 @@ def test_the_dla_gets_what_it_can_compute(stand_in: StandIn, affine: Bundle, tmp
     record = EngineRecord.read(target)
     assert record is not None
     assert record.dla_core == 1
+    assert record.command.endswith("a.engine --dla-core 1")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +248,14 @@ def test_a_fixed_network_takes_no_other_size(stand_in: StandIn, tmp_path: Path) 
     options = EngineOptions(sizes=((8, 8), (8, 8), (16, 16)))
     with pytest.raises(ConfigError, match="fixed to"):
         build_engine(fixed, tmp_path / "a.engine", options, cuda=stand_in.cuda)
+
+
+def test_a_fixed_batch_stays(stand_in: StandIn, tmp_path: Path) -> None:
+    pose = read_bundle(write_scripted_pose_network(tmp_path))
+    build_engine(pose, tmp_path / "a.engine", EngineOptions(batch=(1, 4, 16)), cuda=stand_in.cuda)
+    record = EngineRecord.read(tmp_path / "a.engine")
+    assert record is not None
+    assert record.profile == {"image": ((1, 3, 128, 128),) * 3}
 
 
 def test_a_small_board_is_told_to_add_swap(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -138,10 +138,12 @@ def test_a_damaged_engine_file(stand_in: StandIn, tmp_path: Path) -> None:
 
 def test_too_little_memory_is_said_and_nothing_leaks(stand_in: StandIn, tmp_path: Path) -> None:
     with TensorRtEngine(write_engine(tmp_path, stand_in.tensorrt.__version__), cuda=stand_in.cuda) as engine:
-        stand_in.limit(stand_in.live + 500)
-        with pytest.raises(EngineError, match="CUDA error 2: out of memory") as raised:
-            engine.infer({"x": np.ones((2, 3, 8, 8), np.float32)})
-        assert "close other programs" in raised.value.hint
+        before = stand_in.live
+        for missing in range(7168, 0, -1000):  # of two pieces of memory for each of three tensors
+            stand_in.limit(before + 7168 - missing)
+            with pytest.raises(EngineError, match="CUDA error 2: out of memory") as raised:
+                engine.infer({"x": np.ones((2, 3, 8, 8), np.float32)})
+            assert "close other programs" in raised.value.hint
         stand_in.limit(1 << 30)
         assert (engine.infer({"x": np.ones((2, 3, 8, 8), np.float32)})["y"] == 3).all()
 

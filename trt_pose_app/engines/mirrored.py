@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ class Mirrored:
         if shape == self.host.shape:
             return
         self.free()
+        # The host's side last: its shape says that both are there.
+        self.device = self._cuda.allocate(max(1, math.prod(shape) * np.dtype(self._dtype).itemsize))
         self.host = self._cuda.host_array(shape, self._dtype)
-        self.device = self._cuda.allocate(max(1, self.host.nbytes))
 
     def upload(self, stream: int) -> None:
         self._cuda.upload(self.device, self.host, stream)

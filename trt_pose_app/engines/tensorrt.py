@@ -77,6 +77,7 @@ class TensorRtEngine(Closing):
 
     def _prepare(self, plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Give every tensor its shape and memory."""
+        plan.forget_errors()
         for name, shape in shapes.items():
             if not self._context.set_input_shape(name, shape):
                 low, _, high = (tuple(s) for s in plan.engine.get_tensor_profile_shape(name, 0))

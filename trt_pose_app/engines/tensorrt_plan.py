@@ -90,12 +90,16 @@ class Plan:
             raise self.error("cannot prepare")
         return context
 
+    def forget_errors(self) -> None:
+        """Let the next error be told from what TensorRT logs from now on."""
+        self._logger.errors.clear()
+
     def error(self, failure: str) -> EngineError:
         """Return the error that TensorRT's log explains; ``failure`` is the verb of the message."""
         told = " ".join(self._logger.errors)
         first = self._logger.errors[0] if self._logger.errors else "it gives no reason"
         again = rebuild_command(self._path, self._record)
-        self._logger.errors.clear()
+        self.forget_errors()
         if _STALE.search(told):
             return EngineStaleError(
                 f"{self._path} was built for another TensorRT than {self._tensorrt.__version__}, or another GPU",
