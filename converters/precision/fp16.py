@@ -53,14 +53,14 @@ def to_fp16(
         kept.update((name, f"asked for by {pattern}") for name in matches if name not in kept)
     for name, reason in kept.items():
         _LOG.info("%s stays in float32: %s", name, reason)
-    half = _with_half(prepared, kept)
+    half = write_half(prepared, kept)
     write_kept(half, kept)
     onnx.checker.check_model(half)
     changed = spec.model_copy(update={"precision": "fp16", "origin": spec.origin.model_copy(update={"sha256": None})})
     return half, ModelSpec.model_validate(changed.model_dump())
 
 
-def _with_half(model: onnx.ModelProto, kept: Mapping[str, str]) -> onnx.ModelProto:
+def write_half(model: onnx.ModelProto, kept: Mapping[str, str]) -> onnx.ModelProto:
     """Return a ``plain`` model with every float32 tensor in half, save those between nodes that are ``kept``.
 
     Why not the float16 converters of onnxconverter-common or ONNX Runtime: both pass values between two neighbouring

@@ -60,7 +60,9 @@ def beyond_half(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> dict[str
     for node in model.graph.node:
         floats = [name for name in (*node.input, *node.output) if name in ranges]
         constants = [weights[name] for name in node.input if name in weights]
+        # Both are asked of every node, whatever else keeps it, since what follows it depends on the answer.
         epsilon = _tiny_constant(constants)
+        integers = _large_integers(node, types, ranges, exact)
         reason = (
             _without_half(node, types, opset(model))
             or _wide(floats, ranges)
@@ -69,7 +71,7 @@ def beyond_half(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> dict[str
             or epsilon
             or _vanishing_divisor(node, ranges)
             or ("follows a tiny constant" if node.op_type in _AFTER_EPSILON and after_epsilon & {*node.input} else "")
-            or _large_integers(node, types, ranges, exact)
+            or integers
         )
         if reason:
             reasons[node.name] = reason
