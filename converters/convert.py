@@ -27,12 +27,13 @@ from converters.stages import Stages
 from converters.target import named, target_of
 from converters.tensorrt import build_engine
 from converters.torch_engine import TorchEngine
+from converters.triton_repository import write_triton_repository
 from trt_pose_app.engines.cudart import CudaRuntime
 from trt_pose_app.engines.onnxruntime import OnnxRuntimeEngine
 from trt_pose_app.engines.tensorrt import TensorRtEngine
 from trt_pose_app.engines.tensorrt_plan import import_tensorrt
 from trt_pose_app.errors import ConfigError
-from trt_pose_app.models.bundle import Bundle, sidecar_of
+from trt_pose_app.models.bundle import read_bundle, sidecar_of
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.store import cache_directory
 
@@ -63,7 +64,7 @@ def convert(request: Request, stages: Stages, *, search: Sequence[Path] = ()) ->
         scratch = _Scratch(stack, request.threads)
         plain, plain_spec = _as_onnx(request, source, stages)
         model, spec = _changed(request, plain, plain_spec, frames, stages)
-        spec = named(spec, target.stem if request.to != "triton" else target.name, request, source)
+        spec = named(spec, target.stem if request.to != "triton" else target.name, source)
         comparison = _Comparison(stages, frames, photos, budget)
         before = scratch.side("float32", plain, plain_spec)
         if source.network is not None:
@@ -75,9 +76,9 @@ def convert(request: Request, stages: Stages, *, search: Sequence[Path] = ()) ->
             comparison.run("compare result", before, scratch.side(spec.name, shown, spec))
         written: tuple[Path, ...] = ()
         if request.force or comparison.passed:
-            written = _write(request, model, spec, target, stages)
+            written = _write(request, model, spec, target, source, stages)
         if written and request.to == "engine":
-            bundle = Bundle(spec, target.with_suffix(".onnx"))
+            bundle = read_bundle(target.with_suffix(".onnx"))
             with stages("build engine") as tell:
                 built = build_engine(bundle, target, _engine_options(request, spec), tell=tell)
             device = Side(target.name, built.spec, stack.enter_context(TensorRtEngine(target, built.spec)))
@@ -183,15 +184,19 @@ def _changed(
     return model, spec
 
 
-def _write(request: Request, model: onnx.ModelProto, spec: ModelSpec, target: Path, stages: Stages) -> tuple[Path, ...]:
+def _write(
+    request: Request, model: onnx.ModelProto, spec: ModelSpec, target: Path, source: SourceNetwork, stages: Stages
+) -> tuple[Path, ...]:
     with stages("write") as tell:
+        tell(str(target))
         if request.to == "triton":
-            from converters.triton_repository import write_repository
-
-            tell(str(target))
-            return tuple(write_repository(model, spec, target))
-        path = write_bundle(model, spec, target.with_suffix(".onnx")).path
-        tell(str(path))
+            with tempfile.TemporaryDirectory(prefix="trt-pose-convert-") as folder:
+                bundle = write_bundle(model, spec, Path(folder) / f"{spec.name}.onnx")
+                return (write_triton_repository(bundle, target.parent),)
+        path = target.with_suffix(".onnx")
+        if path.exists() and path.samefile(source.path):  # an engine of an installed network
+            return (path,)
+        write_bundle(model, spec, path)
     return (path, sidecar_of(path))
 
 

@@ -100,7 +100,7 @@ class _Tally:
         self._row_axes = 1 if spec.kind == "simcc" and role in _BINS else 2
         self._has_peaks = role in ("cmap", "heatmap") or self._row_axes == 1
         # A map of a part that nobody shows has its peak anywhere.
-        self._sure = spec.decode.peak_threshold if role == "cmap" else -np.inf
+        self._sure = spec.decode.peak_threshold if role in ("cmap", "heatmap") else -np.inf
         self._low, self._high, self._max, self._sum = np.inf, -np.inf, 0.0, 0.0
         self._values = self._not_finite = self._peaks = self._equal = 0
 

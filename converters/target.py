@@ -24,6 +24,9 @@ def target_of(request: Request, source: SourceNetwork) -> Path:
     output = request.output or cache_directory()
     if request.output is None and request.to == "triton":
         raise ConfigError("a Triton repository needs a folder", hint="name it with -o")
+    name = output.stem if suffix and output.suffix == suffix else request.name or default_name(request, source.spec)
+    if not re.fullmatch(NAME, name):
+        raise ConfigError(f"{name!r} is no name of a model", hint="use letters, digits, '.', '_' and '-'")
     if suffix and output.suffix == suffix:
         if request.name is not None and request.name != output.stem:
             raise ConfigError(f"--name {request.name} and -o {output} differ", hint="leave out one of them")
@@ -32,11 +35,11 @@ def target_of(request: Request, source: SourceNetwork) -> Path:
         wanted = f"end -o in {suffix} or name a folder" if suffix else "name a folder"
         raise ConfigError(f"--to {request.to} writes no {output.suffix} file", hint=wanted)
     else:
-        target = output / f"{request.name or default_name(request, source.spec)}{suffix}"
-    if not re.fullmatch(NAME, target.stem if suffix else target.name):
-        raise ConfigError(f"{target.stem!r} is no name of a model", hint="use letters, digits, '.', '_' and '-'")
-    for written in (target, target.with_suffix(".onnx")):
-        if suffix and written.exists() and written.samefile(source.path):
+        target = output / f"{name}{suffix}"
+    changed = request.precision != "fp32" or request.uint8_input or request.fuse_peaks or request.batch or request.size
+    # An engine stands beside its network, which may be the very one that was given.
+    for written in (target, target.with_suffix(".onnx")) if suffix and (changed or request.to == "onnx") else ():
+        if written.exists() and written.samefile(source.path):
             raise ConfigError(f"{written} would be written over itself", hint="give another name with --name or -o")
     return target
 
@@ -57,11 +60,9 @@ def default_name(request: Request, spec: ModelSpec) -> str:
     return "-".join(parts)
 
 
-def named(spec: ModelSpec, name: str, request: Request, source: SourceNetwork) -> ModelSpec:
+def named(spec: ModelSpec, name: str, source: SourceNetwork) -> ModelSpec:
     """Return the spec under its new name. Addresses and checksum were the source's and go."""
     note = f"converted from {source.path.name}"
     note = f"{spec.origin.note}; {note}" if spec.origin.note else note
     origin = spec.origin.model_copy(update={"sha256": None, "urls": (), "note": note})
-    return ModelSpec.model_validate(
-        spec.model_copy(update={"name": name, "origin": origin, "precision": request.precision}).model_dump()
-    )
+    return ModelSpec.model_validate(spec.model_copy(update={"name": name, "origin": origin}).model_dump())
