@@ -13,7 +13,16 @@ from onnx import helper, numpy_helper
 
 from converters.precision.feeds import Feeds
 from converters.precision.half_range import BOUNDED, LARGEST, beyond_half, input_takes_half
-from converters.precision.plain_graph import FLOAT, FLOAT16, drop_unused, element_types, opset, plain, replace_nodes
+from converters.precision.plain_graph import (
+    FLOAT,
+    FLOAT16,
+    at_least,
+    drop_unused,
+    element_types,
+    opset,
+    plain,
+    replace_nodes,
+)
 from converters.precision.progress import Progress, silent
 from converters.precision.ranges import tensor_ranges
 from converters.precision.record import write_kept
@@ -21,6 +30,8 @@ from trt_pose_app.errors import ConfigError
 from trt_pose_app.models.spec import ModelSpec
 
 _LOG = logging.getLogger(__name__)
+
+_QUANTISED_OPSET = 19  # the first whose QuantizeLinear reads half numbers
 
 
 def to_fp16(
@@ -37,9 +48,11 @@ def to_fp16(
     (see ``beyond_half``). These stay in float32, and so does what ``keep`` names: patterns of node names or operators.
     ``kept_layers(result)`` lists them with their reasons. Check the result through ``emulate_half``: ONNX Runtime
     computes half graphs in float32 on a CPU and so hides every overflow.
+    The result of ``to_int8`` may be given too: it stays int8, and what it has in float32 becomes half.
     Raises ConfigError for a pattern that matches nothing, EngineBuildError if the network cannot run.
     """
-    prepared = plain(model)
+    quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    prepared = plain(at_least(model, _QUANTISED_OPSET) if quantised else model)
     ranges = tensor_ranges(prepared, Feeds(prepared, spec, frames), progress)
     kept = beyond_half(prepared, ranges)
     for pattern in keep:
@@ -56,7 +69,9 @@ def to_fp16(
     half = write_half(prepared, kept)
     write_kept(half, kept)
     onnx.checker.check_model(half)
-    changed = spec.model_copy(update={"precision": "fp16", "origin": spec.origin.model_copy(update={"sha256": None})})
+    changed = spec.model_copy(
+        update={"precision": "int8" if quantised else "fp16", "origin": spec.origin.model_copy(update={"sha256": None})}
+    )
     return half, ModelSpec.model_validate(changed.model_dump())
 
 

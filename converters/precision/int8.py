@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from converters.fold_batch_norm import fold_batch_norm
 from converters.precision.feeds import Feeds
-from converters.precision.plain_graph import opset, plain
+from converters.precision.plain_graph import at_least, plain
 from converters.precision.progress import Progress, silent
 from converters.precision.quantise import quantise, weighted_layers
 from converters.precision.record import write_kept
@@ -34,7 +34,7 @@ def to_int8(
     spec: ModelSpec,
     frames: Sequence[NDArray[np.uint8]],
     *,
-    method: Method = "entropy",
+    method: Method = "error",
     per_channel: bool = True,
     budget_db: float = 20.0,
     tries: int = 8,
@@ -48,7 +48,7 @@ def to_int8(
     ``kept_layers(result)`` lists them. The same input gives the same result.
     Raises EngineBuildError for a network without such layers, or one that cannot run.
     """
-    prepared = plain(fold_batch_norm(_upgraded(model)))
+    prepared = plain(fold_batch_norm(at_least(model, _OPSET)))
     layers = weighted_layers(prepared)
     if not layers:
         raise EngineBuildError("nothing to quantise", hint="the network has no convolution with constant weights")
@@ -125,15 +125,3 @@ def _qualities(board: Switchboard, names: Sequence[str], progress: Progress) -> 
 def _spread(feeds: Feeds, count: int) -> list[dict[str, NDArray[np.generic]]]:
     """Return at most ``count`` of the feeds, evenly spread."""
     return [feeds[int(i)] for i in np.linspace(0, len(feeds) - 1, min(count, len(feeds)))]
-
-
-def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
-    if opset(model) >= _OPSET:
-        return model
-    try:
-        return onnx.version_converter.convert_version(model, _OPSET)
-    except RuntimeError as error:
-        raise EngineBuildError(
-            f"the network's operators of opset {opset(model)} cannot be brought to {_OPSET}: {error}",
-            hint="export the network again with opset 13 or later",
-        ) from error

@@ -61,6 +61,19 @@ def opset(model: onnx.ModelProto) -> int:
     return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
 
 
+def at_least(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    """Return the model with ONNX's operators of ``version`` or later. Raises EngineBuildError where that fails."""
+    if opset(model) >= version:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, version)
+    except RuntimeError as error:
+        raise EngineBuildError(
+            f"the network's operators of opset {opset(model)} cannot be brought to {version}: {error}",
+            hint=f"export the network again with opset {version} or later",
+        ) from error
+
+
 def expose(model: onnx.ModelProto, tensors: Iterable[tuple[str, int]]) -> onnx.ModelProto:
     """Return a copy that also gives out the named inner tensors, each with its data type."""
     copy = onnx.ModelProto()

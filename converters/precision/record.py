@@ -21,12 +21,12 @@ class Kept:
 
 
 def write_kept(model: onnx.ModelProto, reasons: Mapping[str, str]) -> None:
-    """Note in ``model`` the nodes left in higher precision, each with its reason."""
+    """Note in ``model`` the nodes left in higher precision, each with its reason, after those noted before."""
     operators = {node.name: node.op_type for node in model.graph.node}
-    earlier = [entry for entry in model.metadata_props if entry.key == _KEY]
-    for entry in earlier:
+    rows = [(layer.node, layer.operator, layer.reason) for layer in kept_layers(model)]
+    for entry in [entry for entry in model.metadata_props if entry.key == _KEY]:
         model.metadata_props.remove(entry)
-    rows = [(name, operators[name], reason) for name, reason in reasons.items()]
+    rows += [(name, operators[name], reason) for name, reason in reasons.items()]
     model.metadata_props.add(key=_KEY, value=json.dumps(rows))
 
 

@@ -235,7 +235,11 @@ def test_a_fixed_batch_gets_as_many_frames_at_a_time() -> None:
 def test_int8_layers_between_half_ones() -> None:
     model, spec = small_model(), small_spec()
     quantised, quantised_spec = to_int8(model, spec, PICTURES, method="minmax", budget_db=15)
-    both, _ = to_fp16(quantised, quantised_spec, PICTURES)
+    both, both_spec = to_fp16(quantised, quantised_spec, PICTURES)
+    assert both_spec.precision == "int8"
+    assert {t.data_type for t in both.graph.initializer} == {TensorProto.FLOAT16, TensorProto.INT8}
+    casts = [node for node in both.graph.node if node.op_type == "Cast"]
+    assert len(casts) == 3, "the input and the two outputs: none between a layer and its quantisation"
     onnx.checker.check_model(both, full_check=True)
     for name, expected in outputs(quantised, spec).items():
         found = outputs(emulate_half(both), spec)[name]
