@@ -6,15 +6,21 @@ BIN := $(VENV)/bin
 JETSON := $(wildcard /etc/nv_tegra_release)
 , := ,
 RUNTIME := $(if $(JETSON),video,cpu$(,)video)
+TORCH := .venv-train
 NATIVE := $(wildcard trt_pose_app/native/*)
 
-.PHONY: demo test lint check test-slow test-aarch64 wheel-check clean
+.PHONY: demo test test-torch lint test-slow test-aarch64 clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python scripts/demo.py
 
 test: $(VENV)/dev.stamp lint
 	$(BIN)/pytest -m "not slow" --cov --cov-report=term
+
+# What needs PyTorch (5 GB): networks, training and the conversion of checkpoints.
+test-torch: $(TORCH)/dev.stamp
+	$(TORCH)/bin/pytest -m "not slow" tests/networks tests/training tests/converters tests/compat \
+	    tests/cli/test_train.py tests/cli/test_convert.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -29,11 +35,17 @@ test-aarch64:
 	$(MAKE) -C tests/native aarch64
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info trt_pose_app/*.so
+	rm -rf $(VENV) $(TORCH) build dist demo *.egg-info trt_pose_app/*.so
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(if $(JETSON),--system-site-packages) $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
+
+$(TORCH)/dev.stamp: setup.py $(NATIVE)
+	$(PYTHON) -m venv $(if $(JETSON),--system-site-packages) $(TORCH)
+	$(TORCH)/bin/pip install --quiet --upgrade pip
+	$(TORCH)/bin/pip install --quiet -e ".[dev,train,convert,tensorboard]"
+	touch $@
 
 $(VENV)/demo.stamp: $(VENV)/bin/python setup.py $(NATIVE)
 	$(BIN)/pip install --quiet -e ".[$(RUNTIME)]"
