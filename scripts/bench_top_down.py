@@ -22,6 +22,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 PADDING_ROUNDS = 3  # not counted: caches, page faults, a first run of each batch size
 
 

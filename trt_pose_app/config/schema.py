@@ -71,12 +71,54 @@ class ModelConfig(_Section):
     )
     detector_threshold: Unit | None = Field(None, description="least score of a detector's box; default: the model's")
     pose_nms: Unit = Field(
-        0.75, description="of two people in boxes whose keypoints are more alike than this (OKS), one stays"
+        0.7, description="of two people in boxes whose keypoints are more alike than this (OKS), one stays"
     )
     max_batch: Annotated[int, Field(ge=1, le=256)] = Field(
         16, description="people in one run of a pose network whose batch is free"
     )
     flip: bool = Field(False, description="run each person mirrored too and average: twice the time, a little better")
+
+
+class TrackConfig(_Section):
+    """How people are followed from frame to frame, so that each keeps one id.
+
+    A person's size is the square root of its box's area.
+    """
+
+    enabled: bool = Field(False, description="give every person an id; always so where `smooth` is on")
+    memory_s: Seconds = Field(1.5, description="an id waits so long for a person who is hidden or not found, s")
+    birth_frames: Annotated[int, Field(ge=1, le=1000)] = Field(
+        3, description="frames in which a person is found before it gets an id"
+    )
+    birth_score: Unit = Field(0.0, description="least score of a person who gets a new id; lower ones keep theirs")
+    min_similarity: Unit = Field(
+        0.25, description="least likeness of keypoints and box, found and expected, for an id to stay"
+    )
+    agility: Annotated[float, Field(ge=0, le=100)] = Field(
+        1.0, description="how fast a keypoint strays from where it is expected, person sizes/s; more at low frame rates"
+    )
+    pose_nms: Unit = Field(0.75, description="of two people in a frame who are more alike than this, one stays")
+
+
+SinkKind = Literal["stdout", "jsonl", "csv", "video", "image", "images", "mqtt", "display", "null"]
+
+
+class SmoothConfig(_Section):
+    """How keypoints are kept from trembling: a One-Euro filter for each.
+
+    A person's size is the square root of its box's area.
+    """
+
+    enabled: bool = Field(False, description="smooth keypoints over time; follows people as `track` does")
+    min_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = Field(
+        1.0, description="cutoff at rest, Hz; lower is calmer"
+    )
+    beta: Annotated[float, Field(ge=0, le=10_000)] = Field(
+        10.0, description="rise of the cutoff with speed, Hz per person size/s; higher follows quicker"
+    )
+    derivative_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = Field(1.0, description="cutoff of the speed, Hz")
+    max_gap_s: Seconds = Field(0.5, description="a keypoint missing for longer starts anew, s")
+    raw_sinks: tuple[SinkKind, ...] = Field((), description="kinds of sinks that get the keypoints as they were found")
 
 
 class MqttConfig(_Section):
@@ -137,6 +179,9 @@ class DrawConfig(_Section):
     labels: bool = Field(True, description="write score and id beside each person")
     min_score: Unit = Field(0.0, description="keypoints below this are not drawn")
     thickness_px: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="limb width; default: by size")
+    trails_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        1.0, description="videos and windows show where each id has been for so long, s; 0: not at all"
+    )
 
 
 class LogConfig(_Section):
@@ -152,6 +197,8 @@ class Config(_Section):
     device: DeviceConfig = DeviceConfig()
     source: SourceConfig = SourceConfig()
     model: ModelConfig = ModelConfig()
+    track: TrackConfig = TrackConfig()
+    smooth: SmoothConfig = SmoothConfig()
     sinks: tuple[str, ...] = Field((), description="display://, mqtt://host, out.mp4, out.jsonl, out.csv, null://")
     mqtt: MqttConfig = MqttConfig()
     video: VideoConfig = VideoConfig()

@@ -24,7 +24,7 @@ class PeopleParams:
     peak_threshold: float = 0.05
     min_keypoints: int = 3
     min_person_score: float = 0.1
-    pose_nms: float = 0.75
+    pose_nms: float = 0.7
     max_people: int = 100
 
 
