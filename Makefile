@@ -9,7 +9,7 @@ RUNTIME := $(if $(JETSON),video,cpu$(,)video)
 TORCH := .venv-train
 NATIVE := $(wildcard trt_pose_app/native/*)
 
-.PHONY: demo test test-torch lint test-slow test-aarch64 clean
+.PHONY: demo test test-torch lint test-slow test-aarch64 convert-matrix clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python scripts/demo.py
@@ -30,6 +30,11 @@ lint: $(VENV)/dev.stamp
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/pytest -m slow
+
+# Every network in every precision and input: needs the folder ../shared and the extra `convert`; takes an hour.
+convert-matrix: $(VENV)/dev.stamp
+	$(BIN)/pip install --quiet -e ".[convert,eval]"
+	$(BIN)/python scripts/convert_matrix.py ../shared --annotations ../shared/images/coco_train/person_keypoints.json
 
 test-aarch64:
 	$(MAKE) -C tests/native aarch64
