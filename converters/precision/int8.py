@@ -37,16 +37,16 @@ def to_int8(
     method: Method = "error",
     per_channel: bool = True,
     budget_db: float = 20.0,
-    tries: int = 8,
+    tries: int = 10,
     progress: Progress = silent,
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """Return the network with explicit QuantizeLinear / DequantizeLinear around its convolutions and matrix products.
 
     ``frames`` (H, W, 3) uint8 BGR are what the network will see, 64 or more; ``method`` chooses the activations' range
     from them (see ``thresholds``). If the outputs' signal-to-noise ratio against float32 stays below ``budget_db``,
-    the layers that lose most when quantised alone are left in float32, as few as ``tries`` bisections find enough.
-    ``kept_layers(result)`` lists them. The same input gives the same result.
-    Raises EngineBuildError for a network without such layers, or one that cannot run.
+    the layers that lose most when quantised alone are left in float32, as few as ``tries`` steps of a search find
+    enough. ``kept_layers(result)`` lists them. The same input gives the same result.
+    Raises EngineBuildError for a network without such layers, one that cannot run, or when no layer fits the budget.
     """
     prepared = plain(fold_batch_norm(at_least(model, _OPSET)))
     layers = weighted_layers(prepared)
@@ -57,6 +57,11 @@ def to_int8(
     names = [node.name for node in layers]
     everything = quantise(prepared, names, limits, per_channel=per_channel)
     kept = _worst_layers(prepared, everything, names, spec, feeds, budget_db, tries, progress)
+    if len(kept) == len(names):
+        raise EngineBuildError(
+            f"no layer of {spec.name} can be int8 within {budget_db:g} dB",
+            hint="calibrate with more pictures or another method, lower the budget, or use fp16",
+        )
     for name, reason in kept.items():
         _LOG.info("%s stays in float32: %s", name, reason)
     result = everything
@@ -88,13 +93,16 @@ def _worst_layers(
     left_db = _qualities(alone, names, progress)
     order = sorted(names, key=lambda name: left_db[name])
     low, high = 0, len(order)  # low: known as too few, high: enough
+    found = False
     for i in range(tries):
         if high - low <= 1:
             break
         progress("searching", i, tries)
-        middle = (low + high) // 2 if i else min(len(order) - 1, max(1, len(order) // 16))
+        # Few layers do most of the harm: double their number until it is enough, then bisect.
+        middle = (low + high) // 2 if found else min(len(order) - 1, max(1, 2 * low, len(order) // 32))
         quality = search.quality_db(order[middle:])
         _LOG.info("%d of %d layers in float32: %.1f dB", middle, len(names), quality)
+        found |= quality >= budget_db
         low, high = (low, middle) if quality >= budget_db else (middle, high)
     progress("searching", tries, tries)
     return {name: f"alone in int8 it leaves {left_db[name]:.1f} dB" for name in order[:high]}

@@ -289,3 +289,8 @@ def test_a_network_without_weights_is_refused() -> None:
     with pytest.raises(EngineBuildError, match="nothing to quantise"):
         to_int8(model, small_spec(), PICTURES)
     assert not weighted_layers(model)
+
+
+def test_a_budget_that_no_layer_can_hold_is_refused() -> None:
+    with pytest.raises(EngineBuildError, match="within 200 dB"):
+        to_int8(small_model(), small_spec(), PICTURES, budget_db=200)
