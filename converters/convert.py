@@ -165,22 +165,22 @@ def _as_onnx(request: Request, source: SourceNetwork, stages: Stages) -> tuple[o
 def _changed(
     request: Request, model: onnx.ModelProto, spec: ModelSpec, frames: Sequence[Picture], stages: Stages
 ) -> tuple[onnx.ModelProto, ModelSpec]:
-    """Return the model after the passes that were asked for; precision comes last, as it changes the types."""
+    """Return the model after the passes that were asked for; after precision only fused peaks, always in float32."""
     if request.uint8_input:
         with stages("fold preprocessing") as tell:
             model, spec = fold_preprocessing(model, spec)
             tell("uint8 NHWC BGR in")
+    if request.precision != "fp32":
+        with stages(request.precision) as tell:
+            change = to_fp16 if request.precision == "fp16" else to_int8
+            model, spec = change(model, spec, frames, progress=stages.progress)
+            tell(f"{len(kept_layers(model))} layers in float32, {model.ByteSize() / 1e6:.1f} MB")
     if request.fuse_peaks:
         from converters.fuse import fuse_peaks
 
         with stages("fuse peaks") as tell:
             model, spec = fuse_peaks(model, spec)
             tell(", ".join(spec.outputs.values()))
-    if request.precision != "fp32":
-        with stages(request.precision) as tell:
-            change = to_fp16 if request.precision == "fp16" else to_int8
-            model, spec = change(model, spec, frames, progress=stages.progress)
-            tell(f"{len(kept_layers(model))} layers in float32, {model.ByteSize() / 1e6:.1f} MB")
     return model, spec
 
 

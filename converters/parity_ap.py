@@ -80,7 +80,7 @@ class AnnotatedPhotos:
 def _estimator(side: Side) -> Callable[[NDArray[np.uint8], NDArray[np.float64]], Poses]:
     """Return what makes poses of a picture and its people's boxes."""
     spec = side.spec
-    if spec.kind == "paf":
+    if spec.kind in ("paf", "paf_fused"):
         decoder = build_paf_decoder(spec, ModelConfig())
         bottom_up = BottomUp(spec, side.engine, Preprocessor(spec.input), decoder)
         return lambda image, _: bottom_up(image)

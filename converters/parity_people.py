@@ -64,7 +64,7 @@ class PeopleCount:
 
 def people_reader(spec: ModelSpec) -> Reader | None:
     """Return what reads people out of the outputs by role, with the spec's own thresholds; None for unknown kinds."""
-    if spec.kind == "paf":
+    if spec.kind in ("paf", "paf_fused"):
         paf = build_paf_decoder(spec, ModelConfig())
         return lambda outputs, geometry: geometry.to_input(paf.decode(outputs, [geometry])[0].xy)
     if spec.kind in ("simcc", "heatmap"):

@@ -23,6 +23,11 @@ class Parser:
     ) -> list[
         tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
     ]: ...
+    def finish(
+        self, peaks: NDArray[np.float32], limbs: NDArray[np.float32], to_frame: list[NDArray[np.float64]]
+    ) -> list[
+        tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+    ]: ...
 
 def draw_targets(
     xy: NDArray[np.float32],

@@ -23,7 +23,9 @@ try:
 except ImportError:  # installed where no compiler was
     NativeParser = None  # type: ignore[assignment, misc]
 
-__all__ = ["PafDecoder", "PafLayout", "PafParams", "native_available"]
+__all__ = [
+    "NativeParser", "PafDecoder", "PafLayout", "PafParams", "choose_native", "native_available", "parser_arguments",
+]  # fmt: skip
 
 LARGEST_SIDE = 1 << 15  # cells; the compiled parser counts them in int
 
@@ -48,35 +50,12 @@ class PafDecoder:
     def __init__(
         self, skeleton: Skeleton, layout: PafLayout, params: PafParams = DEFAULTS, *, native: bool | None = None
     ) -> None:
-        if any(max(limb) >= len(skeleton) for limb in layout.limbs):
-            raise ConfigError(
-                f"a limb names a part beyond the {len(skeleton)} of {skeleton.name}",
-                hint="take the layout's limbs from the same skeleton",
-            )
-        if native and NativeParser is None:
-            raise DependencyError(
-                "the compiled parser trt_pose_app._paf is missing",
-                hint="install a C++17 compiler and reinstall the package, or let numpy do it",
-            )
-        if native is None and NativeParser is None:
-            _warn_once()
+        arguments = parser_arguments(skeleton, layout, params)
+        self.native = choose_native(native)
         self.skeleton = skeleton
         self.layout = layout
         self.params = params
-        self.native = NativeParser is not None and native is not False
-        implementation = NativeParser if self.native else NumpyParser
-        self._parser: _Parser = implementation(
-            part_channels=layout.part_channels(len(skeleton)),
-            limbs=layout.limb_table(),
-            peak_threshold=params.peak_threshold,
-            limb_threshold=params.limb_threshold,
-            limb_samples=params.limb_samples,
-            needed_samples=params.needed_samples,
-            max_peaks=params.max_peaks,
-            max_people=params.max_people,
-            min_keypoints=params.min_keypoints,
-            min_person_score=params.min_person_score,
-        )
+        self._parser: _Parser = (NativeParser if self.native else NumpyParser)(**arguments)
         self._cmap_channels = len(skeleton) + (layout.background_channel is not None)
         used = {channel for pair in layout.channels for channel in pair}
         self._paf_channels = max(used, default=-1) + 1
@@ -146,11 +125,41 @@ def native_available() -> bool:
     return NativeParser is not None
 
 
+def choose_native(native: bool | None) -> bool:
+    """Return whether the compiled parser is to be used, see ``PafDecoder``. Raises DependencyError without it."""
+    if native and NativeParser is None:
+        raise DependencyError(
+            "the compiled parser trt_pose_app._paf is missing",
+            hint="install a C++17 compiler and reinstall the package, or let numpy do it",
+        )
+    if native is None and NativeParser is None:
+        _warn_once()
+    return NativeParser is not None and native is not False
+
+
+def parser_arguments(skeleton: Skeleton, layout: PafLayout, params: PafParams) -> dict[str, Any]:
+    """Return the arguments of the parsers. Raises ConfigError if a limb names a part that there is not."""
+    if any(max(limb) >= len(skeleton) for limb in layout.limbs):
+        raise ConfigError(
+            f"a limb names a part beyond the {len(skeleton)} of {skeleton.name}",
+            hint="take the layout's limbs from the same skeleton",
+        )
+    names = (
+        "peak_threshold", "limb_threshold", "limb_samples", "needed_samples", "max_peaks", "max_people",
+        "min_keypoints", "min_person_score",
+    )  # fmt: skip
+    return {
+        "part_channels": layout.part_channels(len(skeleton)),
+        "limbs": layout.limb_table(),
+        **{name: getattr(params, name) for name in names},
+    }
+
+
 @functools.cache
 def _warn_once() -> None:
     warnings.warn(
         "the compiled parser trt_pose_app._paf is missing, so the numpy parser decodes, which takes some 10 to 30 ms a "
         "frame instead of less than 1; install a C++17 compiler and reinstall the package",
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=4,
     )

@@ -10,10 +10,12 @@ from typing import Any
 
 from trt_pose_app.config.schema import ModelConfig
 from trt_pose_app.decode.detection import BoxDecoder, DetectionParams
+from trt_pose_app.decode.fused import FusedDecoder
 from trt_pose_app.decode.heatmap import HeatmapDecoder
 from trt_pose_app.decode.keypoints import KeypointDecoder
 from trt_pose_app.decode.paf import PafDecoder, PafLayout, PafParams
 from trt_pose_app.decode.people import PeopleParams
+from trt_pose_app.decode.protocol import Decoder
 from trt_pose_app.decode.simcc import SimccDecoder
 from trt_pose_app.engines.open import open_engine
 from trt_pose_app.engines.protocol import Engine
@@ -33,7 +35,7 @@ from trt_pose_app.models.store import cache_directory, default_search
 
 __all__ = [
     "PRESETS", "BottomUp", "Estimator", "Models", "TopDown", "build", "build_detector", "build_keypoint_decoder",
-    "build_paf_decoder", "find_models", "load",
+    "build_paf_decoder", "find_models", "load", "paf_layout",
 ]  # fmt: skip
 
 
@@ -57,10 +59,10 @@ def build(models: Models | Bundle, config: ModelConfig, *, native: bool | None =
     spec = models.pose.spec
     with ExitStack() as undo:  # closes what is open if the rest fails
         if models.detector is None:
-            if spec.kind != "paf":
+            if spec.kind not in ("paf", "paf_fused"):
                 raise ModelSpecError(
                     f"{spec.name} is a {spec.kind} network, which this version does not run",
-                    hint="it runs paf, and simcc or heatmap with a detector; `trt-pose models list` shows the kinds",
+                    hint="it runs paf and paf_fused, and simcc or heatmap with a detector; see `trt-pose models list`",
                 )
             preprocess = Preprocessor(spec.input, parse_size(config.input_size))
             decoder = build_paf_decoder(spec, config, native=native)
@@ -115,13 +117,19 @@ def build_keypoint_decoder(spec: ModelSpec) -> KeypointDecoder:
     raise _lacks(spec, spec.kind)
 
 
-def build_paf_decoder(spec: ModelSpec, config: ModelConfig, *, native: bool | None = None) -> PafDecoder:
+def build_paf_decoder(spec: ModelSpec, config: ModelConfig, *, native: bool | None = None) -> Decoder:
     """Return the decoder that the spec describes, with the thresholds of the configuration where it has any."""
-    skeleton = spec.build_skeleton()
+    params = PafParams(**{**spec.decode.model_dump(), **_thresholds(spec, config)})
+    decoder = FusedDecoder if spec.kind == "paf_fused" else PafDecoder
+    return decoder(spec.build_skeleton(), paf_layout(spec), params, native=native)
+
+
+def paf_layout(spec: ModelSpec) -> PafLayout:
+    """Return how the maps of a part-affinity network lie. Raises ModelSpecError without a [paf] table."""
     if spec.paf is None:
         raise _lacks(spec, "paf")
-    layout = PafLayout(
-        limbs=skeleton.limbs,
+    return PafLayout(
+        limbs=spec.build_skeleton().limbs,
         limb_channels=spec.paf.limb_channels,
         component_order=spec.paf.component_order,
         background_channel=spec.paf.background_channel,
@@ -129,8 +137,6 @@ def build_paf_decoder(spec: ModelSpec, config: ModelConfig, *, native: bool | No
         map_offset=spec.paf.map_offset,
         attach_only_limbs=spec.paf.attach_only_limbs,
     )
-    params = PafParams(**{**spec.decode.model_dump(), **_thresholds(spec, config)})
-    return PafDecoder(skeleton, layout, params, native=native)
 
 
 def _thresholds(spec: ModelSpec, config: ModelConfig) -> dict[str, Any]:

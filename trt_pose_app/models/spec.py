@@ -23,7 +23,7 @@ else:
 
 METADATA_KEY = "trt_pose_spec"  # the ONNX metadata_props entry that holds a spec as JSON
 
-_ROLES = {"paf": {"cmap", "paf"}, "simcc": {"x", "y"}, "heatmap": {"heatmap"}}
+_ROLES = {"paf": {"cmap", "paf"}, "paf_fused": {"peaks", "limbs"}, "simcc": {"x", "y"}, "heatmap": {"heatmap"}}
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "fused.hpp"
 #include "paf.hpp"
 
 namespace py = pybind11;
@@ -35,6 +36,14 @@ paf::Maps<T> frame(const py::array& array, py::ssize_t n) {
     return maps;
 }
 
+using Affines = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
+Affines affine_of(const py::handle& given) {
+    auto affine = py::cast<Affines>(given);
+    if (affine.size() != 6) throw std::invalid_argument("an affine map has 2 x 3 numbers");
+    return affine;
+}
 
 class Parser {
   public:
@@ -55,14 +64,38 @@ class Parser {
         const bool half_cmap = is_half(cmap), half_paf = is_half(paf);
         py::list people;
         for (py::ssize_t n = 0; n < cmap.shape(0); ++n) {
-            const auto affine = py::cast<py::array_t<double, py::array::c_style | py::array::forcecast>>(to_frame[n]);
-            if (affine.size() != 6) throw std::invalid_argument("an affine map has 2 x 3 numbers");
+            const Affines affine = affine_of(to_frame[n]);
             if (half_cmap)
                 people.append(half_paf ? decode_frame<paf::Half, paf::Half>(cmap, paf, n, affine.data())
                                        : decode_frame<paf::Half, float>(cmap, paf, n, affine.data()));
             else
                 people.append(half_paf ? decode_frame<float, paf::Half>(cmap, paf, n, affine.data())
                                        : decode_frame<float, float>(cmap, paf, n, affine.data()));
+        }
+        return people;
+    }
+
+    py::list finish(const Floats& peaks, const Floats& limbs, const py::list& to_frame) const {
+        const auto batch = static_cast<py::ssize_t>(to_frame.size());
+        const bool sound = peaks.ndim() == 4 && limbs.ndim() == 4 && peaks.shape(0) == batch &&
+                           limbs.shape(0) == batch && peaks.shape(1) == plan_.parts() &&
+                           limbs.shape(1) == static_cast<py::ssize_t>(plan_.limbs.size()) &&
+                           peaks.shape(2) == limbs.shape(2) && peaks.shape(2) == limbs.shape(3) &&
+                           peaks.shape(2) <= kLargestSide && peaks.shape(3) == paf::kPeakFacts;
+        if (!sound) throw std::invalid_argument("the peaks and limbs do not fit the parser");
+        py::list people;
+        for (py::ssize_t n = 0; n < batch; ++n) {
+            const Affines affine = affine_of(to_frame[n]);
+            const paf::Fused fused{peaks.data() + n * peaks.shape(1) * peaks.shape(2) * paf::kPeakFacts,
+                                   limbs.data() + n * limbs.shape(1) * limbs.shape(2) * limbs.shape(3),
+                                   static_cast<int>(peaks.shape(2))};
+            thread_local paf::Scratch scratch;
+            int count = 0;
+            {
+                const py::gil_scoped_release release;
+                count = paf::finish(fused, plan_, scratch);
+            }
+            people.append(people_of(scratch, count, affine.data()));
         }
         return people;
     }
@@ -103,6 +136,10 @@ class Parser {
             const py::gil_scoped_release release;
             people = paf::decode(cmaps, fields, plan_, scratch);
         }
+        return people_of(scratch, people, a);
+    }
+
+    py::tuple people_of(const paf::Scratch& scratch, py::ssize_t people, const double* a) const {
         const py::ssize_t parts = plan_.parts();
         py::array_t<float> xy({people, parts, py::ssize_t{2}}), score({people, parts}), person(people);
         py::array_t<float> box({people, py::ssize_t{4}});
@@ -130,5 +167,7 @@ PYBIND11_MODULE(_paf, module) {
              py::arg("limb_threshold"), py::arg("limb_samples"), py::arg("needed_samples"), py::arg("max_peaks"),
              py::arg("max_people"), py::arg("min_keypoints"), py::arg("min_person_score"))
         .def("decode", &Parser::decode, py::arg("cmap"), py::arg("paf"), py::arg("to_frame"),
-             "Return (xy, score, person, box, track) for every frame of the batch.");
+             "Return (xy, score, person, box, track) for every frame of the batch.")
+        .def("finish", &Parser::finish, py::arg("peaks"), py::arg("limbs"), py::arg("to_frame"),
+             "Return what decode does, from the peaks and limb scores that a network found itself.");
 }

@@ -150,6 +150,24 @@ inline Peak refine(const float* map, int height, int width, int cell) {
             static_cast<float>(y + down.offset(across.curvature())), std::min(map[cell], 1.0f), cell};
 }
 
+// Reduces scratch.found, which is in raster order, to the max_peaks strongest; among equals the first stay.
+inline void keep_strongest_peaks(int max_peaks, Scratch& scratch) {
+    std::vector<Peak>& found = scratch.found;
+    if (found.size() <= static_cast<std::size_t>(max_peaks)) return;
+    std::vector<float>& strengths = scratch.strengths;
+    strengths.clear();
+    for (const Peak& peak : found) strengths.push_back(peak.score);
+    std::nth_element(strengths.begin(), strengths.begin() + (max_peaks - 1), strengths.end(), std::greater<float>());
+    const float weakest = strengths[max_peaks - 1];
+    int equals = max_peaks;
+    for (const Peak& peak : found) equals -= peak.score > weakest;
+    found.erase(std::remove_if(found.begin(), found.end(),
+                               [&](const Peak& peak) {
+                                   return peak.score < weakest || (peak.score == weakest && equals-- <= 0);
+                               }),
+                found.end());
+}
+
 // The maxima of one map that lies dense, in raster order: at most max_peaks, the strongest. Fills scratch.found.
 inline void find_peaks_of(const float* map, int height, int width, float threshold, int max_peaks, Scratch& scratch) {
     std::vector<Peak>& found = scratch.found;
@@ -198,22 +216,7 @@ inline void find_peaks_of(const float* map, int height, int width, float thresho
 
     if (plateaus)
         std::sort(found.begin(), found.end(), [](const Peak& a, const Peak& b) { return a.cell < b.cell; });
-    if (found.size() > static_cast<std::size_t>(max_peaks)) {
-        std::vector<float>& strengths = scratch.strengths;
-        strengths.clear();
-        for (const Peak& peak : found) strengths.push_back(peak.score);
-        std::nth_element(strengths.begin(), strengths.begin() + (max_peaks - 1), strengths.end(),
-                         std::greater<float>());
-        const float weakest = strengths[max_peaks - 1];
-        // Among equals of the last rank the first in raster order stay.
-        int equals = max_peaks;
-        for (const Peak& peak : found) equals -= peak.score > weakest;
-        found.erase(std::remove_if(found.begin(), found.end(),
-                                   [&](const Peak& peak) {
-                                       return peak.score < weakest || (peak.score == weakest && equals-- <= 0);
-                                   }),
-                    found.end());
-    }
+    keep_strongest_peaks(max_peaks, scratch);
     for (Peak& peak : found) peak = refine(map, height, width, peak.cell);
 }
 
