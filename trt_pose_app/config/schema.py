@@ -121,6 +121,36 @@ class SmoothConfig(_Section):
     raw_sinks: tuple[SinkKind, ...] = Field((), description="kinds of sinks that get the keypoints as they were found")
 
 
+class GapConfig(_Section):
+    """How often networks look at a frame, and how people are carried between two looks.
+
+    Both gaps count frames of the source from its first one, 1 meaning every frame.
+    """
+
+    inference_gap: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="the networks run on every so many frames; between, optical flow carries people, frames"
+    )
+    detector_gap: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1, description="of a detector+pose pair, the detector runs on every so many frames; between, the pose network "
+        "looks where people were, frames"
+    )  # fmt: skip
+    scene_change: Unit = Field(
+        0.1, description="a frame that differs from the one before by more than this mean share of full scale is run"
+    )
+    region_score: Unit = Field(
+        0.5, description="a person whose mean keypoint score falls below so much of what it was when detected is lost"
+    )
+    flow_side_px: Annotated[int, Field(ge=64, le=4096)] = Field(
+        480, description="longer side of the grey picture in which optical flow is sought, px"
+    )
+    flow_error_px: Annotated[float, Field(gt=0, le=100)] = Field(
+        1.0, description="a keypoint that flow brings forth and back no closer to its start is lost, px of that picture"
+    )
+    score_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.95, description="by what scores are multiplied for every frame that people are carried"
+    )
+
+
 class MqttConfig(_Section):
     """How results go to a broker. The address itself is the sink: mqtt://[user@]host[:port]."""
 
@@ -199,6 +229,7 @@ class Config(_Section):
     model: ModelConfig = ModelConfig()
     track: TrackConfig = TrackConfig()
     smooth: SmoothConfig = SmoothConfig()
+    gap: GapConfig = GapConfig()
     sinks: tuple[str, ...] = Field((), description="display://, mqtt://host, out.mp4, out.jsonl, out.csv, null://")
     mqtt: MqttConfig = MqttConfig()
     video: VideoConfig = VideoConfig()

@@ -70,12 +70,13 @@ class OpticalFlow:
         gone = np.zeros(inside.shape, bool)
         gone[inside] = left
         self._followable = self._followable - gone.sum(axis=1)
-        seen = ~np.isnan(xy[..., 0])
+        fading = np.float32(self._params.score_decay)
+        score = np.where(np.isnan(xy[..., 0]), np.float32(0), poses.score * fading)
+        seen = score > 0
+        xy[~seen] = np.nan
         if (seen.sum(axis=1) < (1 - _MOST_LOST) * self._followable).any():
             return None
         (rows,) = np.nonzero(seen.any(axis=1))
-        fading = np.float32(self._params.score_decay)
-        score = np.where(seen, poses.score * fading, np.float32(0))
         box = moved_boxes(poses.box, poses.xy, xy)
         carried = Poses.trusted(
             xy[rows], score[rows], poses.person[rows] * fading, box[rows], poses.track[rows], poses.skeleton
@@ -85,8 +86,8 @@ class OpticalFlow:
 
     def _inside(self, xy: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return which of the points (..., 2) in px of the frame lie in it: False for NaN."""
-        inside: NDArray[np.bool_] = ((xy >= -0.5) & (xy <= np.array(self._frame_size) - 0.5)).all(axis=-1)
-        return inside
+        inside = (xy >= -0.5) & (xy <= np.array(self._frame_size) - 0.5)
+        return inside[..., 0] & inside[..., 1]
 
     def _follow(
         self, xy: NDArray[np.float32], before: NDArray[np.uint8], after: NDArray[np.uint8]

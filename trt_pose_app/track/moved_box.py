@@ -21,7 +21,7 @@ def moved_boxes(
         high = np.where(shared, xy, np.float32(-np.inf)).max(axis=1, initial=-np.inf)
         extents.append(np.concatenate([low, high], axis=1))
     some = shared.any(axis=(1, 2))
-    moved = box.copy()
+    moved: NDArray[np.float32] = box.copy()
     moved[some] += (extents[1] - extents[0])[some]
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2])
     return moved
