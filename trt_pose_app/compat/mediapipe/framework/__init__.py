@@ -1,0 +1,1 @@
+"""``mediapipe.framework``: the messages."""
