@@ -166,6 +166,11 @@ def _changed(
     request: Request, model: onnx.ModelProto, spec: ModelSpec, frames: Sequence[Picture], stages: Stages
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """Return the model after the passes that were asked for; after precision only fused peaks, always in float32."""
+    if spec.kind == "paf_fused" and request.precision != "fp32":
+        raise ConfigError(
+            f"{spec.name} has its peaks fused, and {request.precision} would round their coordinates",
+            hint=f"convert the network it was made from with --precision {request.precision} --fuse-peaks",
+        )
     if request.uint8_input:
         with stages("fold preprocessing") as tell:
             model, spec = fold_preprocessing(model, spec)

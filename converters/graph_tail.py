@@ -50,10 +50,6 @@ class GraphTail:
         """Return ``tensor`` in another shape; 0 keeps the side at that place, -1 takes what is left."""
         return self("Reshape", tensor, self.integers(*shape))
 
-    def total(self, tensor: str) -> str:
-        """Return the sum over the last axis."""
-        return self("ReduceSum", tensor, self.integers(-1), keepdims=0)
-
     def as_float(self, tensor: str) -> str:
         return self("Cast", tensor, to=TensorProto.FLOAT)
 

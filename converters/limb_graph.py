@@ -14,6 +14,7 @@ from trt_pose_app.decode.paf_reference import LEAST_LENGTH_SQUARED, middle_out
 _HIGHEST = float(np.finfo(np.float32).max)
 
 LimbRow = tuple[int, int, int, int, bool]  # from, to, x channel, y channel, attach only
+Pair = tuple[str, str]  # tensors for x and y, each by itself: sums over a last axis of two are slow
 
 
 def add_limbs(
@@ -24,28 +25,23 @@ def add_limbs(
     They are (N, L, K, K): the field's mean along the limb from peak a of its first part to peak b of its second, 0
     where the pair is no limb.
     """
-    n_limbs, k, samples = len(limbs), max_peaks, params.limb_samples
-    zero = tail.floats(0)
-    ends = tail("Min", tail("Max", peaks.xy, zero), peaks.corner)
-    starts = tail("Gather", ends, tail.integers(*(limb[0] for limb in limbs)), axis=1)
-    targets = tail("Gather", ends, tail.integers(*(limb[1] for limb in limbs)), axis=1)
-    starts, targets = tail.reshape(starts, 0, n_limbs, k, 1, 2), tail.reshape(targets, 0, n_limbs, 1, k, 2)
-    vector = tail("Sub", targets, starts)  # (N, L, K, K, 2)
-    squared = tail.total(tail("Mul", vector, vector))
-
-    sample_axis = tail.integers(4)
-    vectors = tail("Unsqueeze", vector, sample_axis)
-    places = tail("Mul", tail.constant(middle_out(samples).reshape(-1, 1)), vectors)
-    places = tail("Add", tail("Unsqueeze", starts, sample_axis), places)  # (N, L, K, K, S, 2)
-    along = _components(tail, paf, peaks, limbs, places, vectors, (n_limbs, k, k, samples))
-
+    zero, samples = tail.floats(0), params.limb_samples
+    starts, ends = (_ends(tail, peaks, [limb[which] for limb in limbs], which, max_peaks) for which in (0, 1))
     # The direction is never normalised: a component c of a vector of length d is more than t if c^2 > t^2 d^2.
+    dx, dy = (tail("Sub", end, start) for start, end in zip(starts, ends))
+    squared = tail("Add", tail("Mul", dx, dx), tail("Mul", dy, dy))
+    steps = tail.constant(middle_out(samples).reshape(-1, 1, 1, 1))
+    places = [tail("Add", start, tail("Mul", steps, along)) for start, along in zip(starts, (dx, dy))]
+    along = _components(tail, paf, peaks, limbs, (places[0], places[1]), (dx, dy), (samples, len(limbs), max_peaks))
+
     threshold = np.float32(params.limb_threshold)
     least = tail("Mul", tail.constant(np.array([threshold * threshold])), squared)
-    enough = tail("Greater", tail("Mul", along, along), tail("Unsqueeze", least, sample_axis))
-    agreed = tail.total(tail.as_float(tail("And", enough, tail("Greater", along, zero))))
-    length = tail("Mul", tail.floats(samples), tail("Sqrt", squared))
-    mean = tail("Div", tail.total(along), length)
+    agrees = tail("And", tail("Greater", tail("Mul", along, along), least), tail("Greater", along, zero))
+    samples_axis = tail.integers(1)
+    agreed = tail("ReduceSum", tail.as_float(agrees), samples_axis, keepdims=0)
+    total = tail("ReduceSum", along, samples_axis, keepdims=0)
+    squared = tail("Squeeze", squared, samples_axis)
+    mean = tail("Div", total, tail("Mul", tail.floats(samples), tail("Sqrt", squared)))
     passes = tail("Greater", agreed, tail.floats(params.needed_samples - 0.5))
     for condition in (
         tail("Greater", squared, tail.floats(float(LEAST_LENGTH_SQUARED))),
@@ -56,41 +52,52 @@ def add_limbs(
     return tail("Where", passes, mean, zero)
 
 
+def _ends(tail: GraphTail, peaks: PeakTensors, parts: Sequence[int], which: int, max_peaks: int) -> Pair:
+    """Return where limbs begin (0) or end (1), inside the map: x and y, (N, 1, L, K, 1) or (N, 1, L, 1, K)."""
+    inside = tail("Min", tail("Max", peaks.xy, tail.floats(0)), peaks.corner)
+    of_limbs = tail("Gather", inside, tail.integers(*parts), axis=1)
+    x, y = tail.several("Split", of_limbs, tail.integers(1, 1), count=2, axis=-1)
+    shape = (0, 1, len(parts), max_peaks, 1) if which == 0 else (0, 1, len(parts), 1, max_peaks)
+    return tail.reshape(x, *shape), tail.reshape(y, *shape)
+
+
 def _components(
     tail: GraphTail,
     paf: str,
     peaks: PeakTensors,
     limbs: Sequence[LimbRow],
-    places: str,
-    vectors: str,
-    shape: tuple[int, int, int, int],
+    places: Pair,
+    vectors: Pair,
+    sizes: tuple[int, int, int],
 ) -> str:
-    """Return the field's components along ``vectors`` at ``places``, sampled bilinearly: (N, *shape)."""
-    n_limbs = shape[0]
-    channels = [channel for limb in limbs for channel in limb[2:4]]
-    field = tail("Gather", paf, tail.integers(*channels), axis=1)
-    field = tail("Transpose", tail.reshape(field, 0, n_limbs, 2, -1), perm=[0, 1, 3, 2])
-    cells = tail.reshape(field, 0, -1, 2)  # (N, L H W, 2): x and y of a cell side by side
-
-    base = tail("Floor", places)
-    beyond = tail("Min", tail("Add", base, tail.floats(1)), peaks.corner)
-    two = tail.integers(1, 1)
-    x0, y0 = tail.several("Split", tail.as_index(base), two, count=2, axis=-1)
-    x1, y1 = tail.several("Split", tail.as_index(beyond), two, count=2, axis=-1)
-    fx, fy = tail.several("Split", tail("Sub", places, base), two, count=2, axis=-1)
-    width, height = tail.several("Split", peaks.size, two, count=2, axis=0)
-    limb = tail.constant(np.arange(n_limbs, dtype=np.int64).reshape(-1, 1, 1, 1, 1))
+    """Return the field's components along ``vectors`` at ``places``, sampled bilinearly: (N, S, L, K, K)."""
+    samples, n_limbs, k = sizes
+    planes = [
+        tail.reshape(tail("Gather", paf, tail.integers(*(limb[axis] for limb in limbs)), axis=1), 0, -1)
+        for axis in (2, 3)
+    ]  # (N, L H W) each
+    width, height = tail.several("Split", peaks.size, tail.integers(1, 1), count=2, axis=0)
+    edges = tail.several("Split", peaks.corner, tail.integers(1, 1), count=2, axis=0)
+    bases = [tail("Floor", place) for place in places]
+    fx, fy = (tail("Sub", place, base) for place, base in zip(places, bases))
+    beyond = [tail("Min", tail("Add", base, tail.floats(1)), edge) for base, edge in zip(bases, edges)]
+    (left, top), (right, bottom) = ([tail.as_index(cell) for cell in cells] for cells in (bases, beyond))
+    limb = tail.constant(np.arange(n_limbs, dtype=np.int64).reshape(-1, 1, 1))
     first = tail("Mul", limb, tail("Mul", width, height))
-    top, bottom = (tail("Add", first, tail("Mul", y, width)) for y in (y0, y1))
-
-    def at(row: str, column: str) -> str:
-        index = tail.reshape(tail("Add", row, column), 0, -1, 1)
-        return tail.reshape(tail("GatherND", cells, index, batch_dims=1), 0, *shape, 2)
+    top, bottom = (tail("Add", first, tail("Mul", row, width)) for row in (top, bottom))
 
     def between(column: str) -> str:
-        above, below = at(top, column), at(bottom, column)
-        mixed = tail("Add", above, tail("Mul", fy, tail("Sub", below, above)))
-        return tail.total(tail("Mul", mixed, vectors))
+        """Return the component at a column, between the rows."""
+        above, below = (tail.reshape(tail("Add", row, column), 0, -1) for row in (top, bottom))
+        products = []
+        for plane, vector in zip(planes, vectors):
+            high, low = (
+                tail.reshape(tail("GatherElements", plane, index, axis=1), 0, samples, n_limbs, k, k)
+                for index in (above, below)
+            )
+            mixed = tail("Add", high, tail("Mul", fy, tail("Sub", low, high)))
+            products.append(tail("Mul", mixed, vector))
+        return tail("Add", *products)
 
-    left, right = between(x0), between(x1)
-    return tail("Add", left, tail("Mul", tail("Squeeze", fx, tail.integers(-1)), tail("Sub", right, left)))
+    at_left, at_right = between(left), between(right)
+    return tail("Add", at_left, tail("Mul", fx, tail("Sub", at_right, at_left)))

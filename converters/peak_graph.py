@@ -63,7 +63,7 @@ def add_peaks(tail: GraphTail, cmap: str, channels: Sequence[int], max_peaks: in
 def _maxima(tail: GraphTail, maps: str, lowest: str) -> str:
     """Return where no neighbour is higher. Of a plateau every cell is: the host makes one peak of them.
 
-    The second look takes away plateaus on a slope, up to three cells long: on half maps they are common.
+    The second look takes away two equal cells on a slope, one of them beside a higher one: half maps have such.
     """
     window = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     highest = tail("Equal", maps, tail("MaxPool", maps, **window))
