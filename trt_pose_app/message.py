@@ -38,6 +38,7 @@ class RunInfo:
 
 def pose_message(run: RunInfo, frame: Frame, poses: Poses, timings: Timings) -> dict[str, Any]:
     """Return one frame's message, as ``poses.schema.json`` describes it: ready for ``encode``."""
+    carried = {"carried": True} if timings.carried else {}
     return {
         "schema": SCHEMA,
         "device": run.device,
@@ -56,6 +57,7 @@ def pose_message(run: RunInfo, frame: Frame, poses: Poses, timings: Timings) -> 
         "model": run.model,
         "skeleton": poses.skeleton.name,
         "backend": run.backend,
+        **carried,
         "latency_ms": {
             "capture": round(timings.capture_ms, 2),
             "preprocess": round(timings.preprocess_ms, 2),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -14,9 +14,12 @@ from typing import Any
 from trt_pose_app.errors import SourceTimeoutError, TrtPoseError
 from trt_pose_app.estimators.protocol import Estimator, Prepared
 from trt_pose_app.metrics import Histogram
+from trt_pose_app.scene_time import scene_time_s
 from trt_pose_app.sinks.protocol import Sink
 from trt_pose_app.sinks.worker import SinkWorker
 from trt_pose_app.sources.protocol import Source
+from trt_pose_app.track.one_euro import PoseSmoother
+from trt_pose_app.track.tracker import Tracker
 from trt_pose_app.types import Frame, Timings
 
 log = logging.getLogger(__name__)
@@ -63,6 +66,9 @@ class Pipeline:
     For a file nothing is dropped or reordered, and the next frames are read and prepared while the network works.
     For a live source the newest frame is taken when the network is free. A sink that fails is reported and left out;
     the run ends early only when none is left. Owns and closes the source and the sinks, not the estimator.
+
+    With a ``tracker`` people have ids; a ``smoother``, which goes by them, calms their keypoints for all sinks but those
+    named in ``raw``. Both count as decoding in the timings.
     """
 
     def __init__(
@@ -71,11 +77,17 @@ class Pipeline:
         estimator: Estimator,
         sinks: Sequence[tuple[str, Sink]],
         *,
+        tracker: Tracker | None = None,
+        smoother: PoseSmoother | None = None,
+        raw: Collection[str] = (),
         frames: int | None = None,
         queue_size: int = 8,
     ) -> None:
         self._source = source
         self._estimator = estimator
+        self._tracker = tracker
+        self._smoother = smoother
+        self._raw = raw
         self._limit = frames
         self._stop = Event()
         self._stopped_early = False
@@ -144,9 +156,17 @@ class Pipeline:
         start = perf_counter()
         maps = self._estimator.infer(prepared)
         inferred = perf_counter()
-        poses = self._estimator.decode(maps, prepared)
+        found = poses = self._estimator.decode(maps, prepared)
+        time_s = scene_time_s(frame, live=self._source.info.live, fps=self._source.info.fps)
+        if self._tracker is not None:
+            found = poses = self._tracker.update(poses, time_s, (frame.width, frame.height))
+        if self._smoother is not None:
+            poses = self._smoother.update(found, time_s)
         decoded = perf_counter()
         infer_ms, decode_ms = (inferred - start) * 1e3, (decoded - inferred) * 1e3
+        carried = not maps
+        if carried:  # no network ran, and its times are to stay the network's
+            infer_ms, decode_ms = 0.0, infer_ms + decode_ms
         if self._source.info.live:
             total_ms = (monotonic() - frame.captured_s) * 1e3
         else:  # a file's frames are read ahead, and how long they lay there says nothing
@@ -159,16 +179,18 @@ class Pipeline:
             total_ms=total_ms,
             seq=self._frames,
             dropped=self._source.dropped,
+            carried=carried,
         )
         for worker in self._workers:
-            worker.put(frame, poses, timings)
+            worker.put(frame, found if worker.name in self._raw else poses, timings)
         self._last_s = monotonic()
         if not self._frames:
             self._first_s = self._last_s
         self._frames += 1
         self._people += len(poses)
         for stage, histogram in self._histograms.items():
-            histogram.add(getattr(timings, f"{stage}_ms"))
+            if not (carried and stage == "infer"):
+                histogram.add(getattr(timings, f"{stage}_ms"))
 
     def _captured(self) -> Iterator[Captured]:
         return self._newest() if self._source.info.live else self._prefetched()

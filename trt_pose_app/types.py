@@ -65,7 +65,8 @@ class Timings:
 
     For a live source ``total_ms`` runs from capture to the end of decoding and so includes waiting; for a file, which
     is read ahead, it is the sum of the stages. ``seq`` numbers the results of one run from 0; ``dropped`` counts frames
-    that a live source took and nobody looked at.
+    that a live source took and nobody looked at. ``carried`` says that no network ran for this frame: ``infer_ms`` is 0
+    then, and finding out where people went counts as decoding.
     """
 
     capture_ms: float = 0.0
@@ -75,6 +76,7 @@ class Timings:
     total_ms: float = 0.0
     seq: int = 0
     dropped: int = 0
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,9 @@ import click
 from trt_pose_app.cli.log import set_up_logging
 from trt_pose_app.config.load import load_config
 from trt_pose_app.config.schema import Config
+from trt_pose_app.errors import ConfigError
 from trt_pose_app.estimators import Estimator, build, find_models
+from trt_pose_app.estimators.gapped import Gapped
 from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.models.store import default_search
 
@@ -39,6 +41,19 @@ _MODEL = click.option(
 )
 
 
+_TRACK = (
+    click.option("--smooth/--no-smooth", "smooth__enabled", default=None, help="Calm keypoints over time; gives ids."),
+    click.option("--track/--no-track", "track__enabled", default=None, help="Give every person an id that stays."),
+)
+
+
+def track_options(command: F) -> F:
+    """Add the options by which a verb follows people over time."""
+    for option in _TRACK:
+        command = option(command)
+    return command
+
+
 def model_options(command: F) -> F:
     """Add the options by which a verb chooses its configuration and model."""
     return run_options(_MODEL(command))
@@ -48,6 +63,22 @@ def run_options(command: F) -> F:
     """Add all of ``model_options`` but --model, for a verb that takes several."""
     for option in _OPTIONS:
         command = option(command)
+    return command
+
+
+def gap_options(command: F) -> F:
+    """Add the options by which networks rest on some frames of a video."""
+    gaps = (
+        (
+            "--detector-gap",
+            "gap__detector_gap",
+            "Of a detector+pose pair, run the detector on every M-th frame only.",
+            "M",
+        ),
+        ("--inference-gap", "gap__inference_gap", "Run networks on every N-th frame; optical flow between.", "N"),
+    )
+    for name, field, text, metavar in gaps:
+        command = click.option(name, field, type=int, metavar=metavar, help=text)(command)
     return command
 
 
@@ -69,12 +100,20 @@ def configure(options: dict[str, Any], **extra: tuple[str, object]) -> Config:
     return loaded.config
 
 
-def open_model(config: Config) -> tuple[Bundle, Estimator]:
+def open_model(config: Config, *, gaps: bool = False) -> tuple[Bundle, Estimator]:
     """Return the configured model's bundle, of a pair the pose network's, and a ready estimator.
 
-    All checksums are verified first.
+    All checksums are verified first. With ``gaps`` the networks rest on frames as ``config.gap`` says; the estimator
+    then serves one source.
     """
     models = find_models(config.model.name, config.model, default_search(os.environ))
     models.verify()
     native = False if os.environ.get("TRT_POSE_NATIVE") == "0" else None
-    return models.pose, build(models, config.model, native=native)
+    estimator = build(models, config.model, native=native)
+    if not gaps or config.gap.inference_gap == config.gap.detector_gap == 1:
+        return models.pose, estimator
+    try:
+        return models.pose, Gapped(estimator, params=config.gap)
+    except ConfigError:
+        estimator.close()
+        raise

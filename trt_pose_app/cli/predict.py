@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from trt_pose_app.cli.options import configure, model_options, open_model
-from trt_pose_app.cli.run import run_info
+from trt_pose_app.cli.options import configure, gap_options, model_options, open_model, track_options
+from trt_pose_app.cli.run import following, run_info
 from trt_pose_app.cli.status import counted
 from trt_pose_app.cli.stopper import Stopper
 from trt_pose_app.config.schema import Config
@@ -37,6 +37,8 @@ _SUFFIXES = {".json": "coco", ".jsonl": "jsonl", ".csv": "csv"}
 )
 @click.option("--annotations", type=click.Path(path_type=Path), help="COCO.json that gives each file name its id.")
 @click.option("--draw", type=click.Path(path_type=Path), help="Also write annotated pictures into this folder.")
+@track_options
+@gap_options
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print the final statistics as JSON on stdout.")
 def command(
@@ -60,13 +62,14 @@ def command(
         check_sinks([f"{draw}/"])
     stopper = Stopper()
     sources = ChainSource([open_source(path, config.source) for path in paths])
-    bundle, estimator = open_model(config)
+    bundle, estimator = open_model(config, gaps=True)
     with estimator:
         run = run_info(config, bundle, estimator, sources)
         sinks = [(output, _results_sink(output, form, annotations, run, config))]
         if draw is not None:
             sinks.append((str(draw), open_sink(f"{draw}/", run, config)))
-        pipeline = Pipeline(sources, estimator, sinks)
+        kinds = {output: "stdout" if output == "-" else form, str(draw): "images"}
+        pipeline = Pipeline(sources, estimator, sinks, **following(config, kinds))
         stopper.attach(pipeline)
         with _Progress(pipeline, sources.info.frames):
             stats = pipeline.run()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from trt_pose_app.cli.options import configure, model_options, open_model
+from trt_pose_app.cli.options import configure, gap_options, model_options, open_model, track_options
 from trt_pose_app.cli.status import StatusLine, summary_lines
 from trt_pose_app.cli.stopper import Stopper
 from trt_pose_app.config.schema import Config
@@ -19,11 +20,13 @@ from trt_pose_app.estimators import Estimator
 from trt_pose_app.message import RunInfo, boot_id
 from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.pipeline import Pipeline
-from trt_pose_app.sinks import check_sinks, open_sink
+from trt_pose_app.sinks import check_sinks, open_sink, sink_kind
 from trt_pose_app.sinks.protocol import Sink
 from trt_pose_app.sources import open_source
 from trt_pose_app.sources.protocol import Source
 from trt_pose_app.sources.uri import redact
+from trt_pose_app.track.one_euro import PoseSmoother
+from trt_pose_app.track.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 @click.command(name="run")
 @click.argument("source", required=False)
 @click.argument("sinks", nargs=-1)
+@track_options
+@gap_options
 @model_options
 @click.option("--device", "device__id", metavar="NAME", help="Device name in messages; default: the host name.")
 @click.option("--camera", "device__camera", metavar="NAME", help="Camera name in messages.")
@@ -57,7 +62,7 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
         raise ConfigError("--json and the sink - both write to stdout", hint="send the JSON lines to a file")
     check_sinks(config.sinks)  # before the model takes its seconds to load
     stopper = Stopper()
-    bundle, estimator = open_model(config)
+    bundle, estimator = open_model(config, gaps=True)
     with estimator:
         opened = open_source(config.source.uri, config.source)
         try:
@@ -65,7 +70,8 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
         except TrtPoseError:
             opened.close()
             raise
-        pipeline = Pipeline(opened, estimator, opened_sinks, frames=frames)
+        kinds = {redact(uri): sink_kind(uri) for uri in config.sinks}
+        pipeline = Pipeline(opened, estimator, opened_sinks, frames=frames, **following(config, kinds))
         stopper.attach(pipeline)
         where = redact(config.source.uri)
         log.info("%s -> %s on %s -> %s", where, bundle.label, estimator.engine.backend, _names(config))
@@ -92,6 +98,16 @@ def run_info(config: Config, bundle: Bundle, estimator: Estimator, source: Sourc
         live=source.info.live,
         fps=source.info.fps,
     )
+
+
+def following(config: Config, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the pipeline follows and calms people with, as far as that is wanted; ``kinds``: sink -> kind."""
+    track, smooth = config.track, config.smooth
+    return {
+        "tracker": Tracker(track) if track.enabled or smooth.enabled else None,
+        "smoother": PoseSmoother(smooth) if smooth.enabled else None,
+        "raw": {name for name, kind in kinds.items() if kind in smooth.raw_sinks},
+    }
 
 
 def open_sinks(config: Config, run: RunInfo) -> list[tuple[str, Sink]]:

@@ -32,7 +32,7 @@ class Estimator(Protocol):
     """Frames in, ``Poses`` out, in three stages: ``prepare`` may run on another thread than the other two.
 
     ``spec`` and ``engine`` are those of the network that finds keypoints. What ``infer`` returns stays valid until the
-    next ``infer``.
+    next ``infer``; an empty mapping says that no network ran for this frame.
     """
 
     spec: ModelSpec
