@@ -17,5 +17,9 @@ class BadShapeError(ConfigError, IndexError):
     """A picture without channels: MediaPipe's IndexError."""
 
 
+class EmptyPictureError(ConfigError, RuntimeError):
+    """A picture without pixels: MediaPipe's RuntimeError."""
+
+
 class BadAttributeError(ConfigError, AttributeError):
     """No picture at all, or a field that does not exist: MediaPipe's AttributeError."""

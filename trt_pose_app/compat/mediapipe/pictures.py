@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_pose_app.compat.mediapipe.errors import BadAttributeError, BadShapeError, BadTypeError, BadValueError
+from trt_pose_app.compat.mediapipe.errors import (
+    BadAttributeError,
+    BadShapeError,
+    BadTypeError,
+    BadValueError,
+    EmptyPictureError,
+)
 from trt_pose_app.opencv import opencv
 
 
@@ -33,7 +39,7 @@ def bgr_of(image: Any) -> NDArray[np.uint8]:
             f"the picture holds {image.dtype}, not uint8", hint="scale it to 0..255 and use astype(np.uint8)"
         )
     if not image.size:
-        raise BadValueError(f"the picture is empty: {image.shape}", hint="check where it was read or cut")
+        raise EmptyPictureError(f"the picture is empty: {image.shape}", hint="check where it was read or cut")
     cv2 = opencv()
     bgr: NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
     return bgr

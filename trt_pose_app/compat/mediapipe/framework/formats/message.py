@@ -66,9 +66,9 @@ class Descriptor:
     fields: tuple[Field, ...]
 
     @property
-    def file(self) -> None:
-        """No .proto file is behind it; ``None`` tells protobuf that it is none of its well-known types."""
-        return None
+    def file(self) -> Descriptor:
+        """What stands for its .proto file, of which only the name is asked."""
+        return self
 
     @property
     def name(self) -> str:
