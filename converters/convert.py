@@ -129,9 +129,10 @@ class _Comparison:
             report = compare_sides(
                 source, result, frames, budget=self._budget if last else None, photos=self._photos if last else None
             )
-            worst = max((output.relative_max for output in report.outputs), default=0.0)
+            worst = max((output.relative_max for output in report.outputs), default=None)
+            errors = "" if worst is None else f", largest error {worst:.2g} of the range"
             people = "" if report.people is None else f", {report.people.found:.1%} of people again"
-            tell(f"{report.frames} frames, largest error {worst:.2g} of the range{people}")
+            tell(f"{report.frames} frames{errors}{people}")
         self.reports.append(report)
 
 

@@ -15,8 +15,10 @@ pytest.importorskip("onnxruntime")
 
 import onnxruntime
 
+from converters.bundle_writer import write_bundle
 from converters.convert import convert
 from converters.fuse import fuse_peaks
+from converters.parity import compare
 from converters.precision import to_fp16
 from converters.request import Conversion, Request
 from converters.stages import Stages
@@ -271,3 +273,13 @@ def test_precision_comes_before_fusing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="would round their coordinates"):
         converted(fused, tmp_path / "half.onnx", precision="fp16")
     assert not (tmp_path / "half.onnx").exists()
+
+
+def test_people_beyond_the_room_for_peaks_are_no_error_of_the_conversion(tmp_path: Path) -> None:
+    model, spec = small_model(), small_spec(input={"resize": "stretch"}, decode={"min_person_score": 0})
+    plain = write_bundle(model, spec, tmp_path / "plain.onnx")
+    fused = write_bundle(*fuse_peaks(model, spec, max_peaks=3), tmp_path / "fused.onnx")
+    report = compare(plain, fused, pictures(2), threads=1)
+    assert report.passed, report.broken
+    assert report.people is not None
+    assert report.people.source > 3

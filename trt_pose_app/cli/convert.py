@@ -116,7 +116,8 @@ def _show_parity(report: ParityReport, console: Console) -> None:
         peaks = "" if output.argmax is None else f"{output.argmax:.2%}"
         figures = (f"{output.max_error:.3g}", f"{output.relative_max:.2e}", f"{output.relative_mean:.2e}", peaks)
         table.add_row(output.role, *figures)
-    console.print(table)
+    if report.outputs:
+        console.print(table)
     if (people := report.people) is not None:
         console.print(
             f"people {people.source} and {people.result}, {people.found:.1%} with a partner; keypoint shift "
