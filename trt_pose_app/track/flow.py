@@ -40,7 +40,9 @@ class OpticalFlow:
         self._grey: NDArray[np.uint8] | None = None
         self._frame_size: Size = (0, 0)
         self._poses: Poses | None = None
-        self._followable: NDArray[np.intp] = np.empty(0, np.intp)
+        # Of each person, how many keypoints were in the picture at the start, and how many of those were lost since.
+        self._started: NDArray[np.intp] = np.empty(0, np.intp)
+        self._lost: NDArray[np.intp] = np.empty(0, np.intp)
 
     def grey(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the small grey picture of an (H, W, 3) BGR uint8 one. May be called from any thread."""
@@ -53,7 +55,8 @@ class OpticalFlow:
     def start(self, poses: Poses, grey: NDArray[np.uint8], frame_size: Size) -> None:
         """Begin with the people a network found in a frame of (width, height) whose small picture is ``grey``."""
         self._poses, self._grey, self._frame_size = poses, grey, frame_size
-        self._followable = self._inside(poses.xy).sum(axis=1)
+        self._started = self._inside(poses.xy).sum(axis=1)
+        self._lost = np.zeros_like(self._started)
 
     def carry(self, grey: NDArray[np.uint8]) -> Carried | None:
         """Return the people in the next frame, or None if too many of somebody's keypoints were lost.
@@ -67,21 +70,22 @@ class OpticalFlow:
         moved, followed, left = self._follow(poses.xy[inside], before, grey)
         xy = np.full_like(poses.xy, np.nan)
         xy[inside] = np.where(followed[:, None], moved, np.float32(np.nan))
-        gone = np.zeros(inside.shape, bool)
-        gone[inside] = left
-        self._followable = self._followable - gone.sum(axis=1)
+        failed = np.zeros(inside.shape, bool)
+        failed[inside] = ~followed & ~left
+        self._lost += failed.sum(axis=1)
+        if (self._lost > _MOST_LOST * self._started).any():
+            return None
         fading = np.float32(self._params.score_decay)
         score = np.where(np.isnan(xy[..., 0]), np.float32(0), poses.score * fading)
         seen = score > 0
         xy[~seen] = np.nan
-        if (seen.sum(axis=1) < (1 - _MOST_LOST) * self._followable).any():
-            return None
         (rows,) = np.nonzero(seen.any(axis=1))
         box = moved_boxes(poses.box, poses.xy, xy)
         carried = Poses.trusted(
             xy[rows], score[rows], poses.person[rows] * fading, box[rows], poses.track[rows], poses.skeleton
         )
-        self._poses, self._grey, self._followable = carried, grey, self._followable[rows]
+        self._poses, self._grey = carried, grey
+        self._started, self._lost = self._started[rows], self._lost[rows]
         return Carried(carried, rows)
 
     def _inside(self, xy: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -106,4 +110,7 @@ class OpticalFlow:
         inside = self._inside(moved)
         sure = (found & found_again)[:, 0] == 1
         followed = sure & (error_px <= self._params.flow_error_px) & inside
-        return moved, followed, ~inside
+        # At the edge half of what a point is known by leaves before the point itself does.
+        start = points[:, 0]
+        at_edge = ((start < _WINDOW) | (start > np.array(before.shape[::-1]) - _WINDOW)).any(axis=1)
+        return moved, followed, ~inside | (~followed & at_edge)

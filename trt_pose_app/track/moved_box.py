@@ -14,14 +14,13 @@ def moved_boxes(
     Only keypoints that are there both times count; NaN is missing. A box thus keeps its margins around the keypoints,
     whatever made it, and one that nobody's keypoints speak for stays. Sides never change places.
     """
-    shared = ~np.isnan(before[..., 0] + after[..., 0])[..., None]
-    extents = []
-    for xy in (before, after):
-        low = np.where(shared, xy, np.float32(np.inf)).min(axis=1, initial=np.inf)
-        high = np.where(shared, xy, np.float32(-np.inf)).max(axis=1, initial=-np.inf)
-        extents.append(np.concatenate([low, high], axis=1))
-    some = shared.any(axis=(1, 2))
+    shared = ~np.isnan(before[..., 0] + after[..., 0])
+    (some,) = np.nonzero(shared.any(axis=1))
+    counts = shared[some][..., None]
+    low_before, low_after = (np.where(counts, xy[some], np.float32(np.inf)).min(axis=1) for xy in (before, after))
+    high_before, high_after = (np.where(counts, xy[some], np.float32(-np.inf)).max(axis=1) for xy in (before, after))
     moved: NDArray[np.float32] = box.copy()
-    moved[some] += (extents[1] - extents[0])[some]
+    moved[some, :2] += low_after - low_before
+    moved[some, 2:] += high_after - high_before
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2])
     return moved
