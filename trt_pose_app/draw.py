@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from colorsys import hsv_to_rgb
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,27 @@ def draw_poses(image: NDArray[np.uint8], poses: Poses, style: DrawConfig = DEFAU
     canvas: NDArray[np.uint8] = image.copy()
     for i in reversed(range(len(poses))):
         _draw_person(canvas, poses, i, style)
+    return canvas
+
+
+def draw_trails(
+    image: NDArray[np.uint8], paths: Mapping[int, NDArray[np.floating]], style: DrawConfig = DEFAULT_STYLE
+) -> NDArray[np.uint8]:
+    """Return ``image`` (H, W, 3) BGR uint8 with a line along each path in the colour of its id, thin where it is old.
+
+    ``paths`` holds for each id the points (n, 2) px where it has been, oldest first. A copy, unless there is no path.
+    """
+    lines = {track: path[(np.abs(path) < _FARTHEST_PX).all(axis=1)] for track, path in paths.items()}
+    lines = {track: line for track, line in lines.items() if len(line) > 1}
+    if not lines:
+        return image
+    canvas: NDArray[np.uint8] = image.copy()
+    widest = style.thickness_px or max(2, round(canvas.shape[0] / 180))
+    for track, line in lines.items():
+        points = np.round(line * (1 << _FRACTION_BITS)).astype(int).tolist()
+        for n, (start, end) in enumerate(pairwise(points), 1):
+            thickness = max(1, round(widest * n / len(points)))
+            cv2.line(canvas, start, end, track_colour(track), thickness, cv2.LINE_AA, _FRACTION_BITS)
     return canvas
 
 

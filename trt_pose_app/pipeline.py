@@ -67,7 +67,7 @@ class Pipeline:
     For a live source the newest frame is taken when the network is free. A sink that fails is reported and left out;
     the run ends early only when none is left. Owns and closes the source and the sinks, not the estimator.
 
-    With a ``tracker`` people have ids; a ``smoother``, which goes by them, calms their keypoints for all sinks but those
+    With a ``tracker`` people have ids; a ``smoother``, which goes by them, calms keypoints for all sinks but those
     named in ``raw``. Both count as decoding in the timings.
     """
 

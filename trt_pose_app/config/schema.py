@@ -95,7 +95,7 @@ class TrackConfig(_Section):
         0.25, description="least likeness of keypoints and box, found and expected, for an id to stay"
     )
     agility: Annotated[float, Field(ge=0, le=100)] = Field(
-        1.0, description="how fast a keypoint strays from where it is expected, person sizes/s; more at low frame rates"
+        0.5, description="how fast a keypoint strays from where it is expected, person sizes/s; more at low frame rates"
     )
     pose_nms: Unit = Field(0.75, description="of two people in a frame who are more alike than this, one stays")
 
@@ -111,10 +111,10 @@ class SmoothConfig(_Section):
 
     enabled: bool = Field(False, description="smooth keypoints over time; follows people as `track` does")
     min_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = Field(
-        1.0, description="cutoff at rest, Hz; lower is calmer"
+        0.5, description="cutoff at rest, Hz; lower is calmer"
     )
     beta: Annotated[float, Field(ge=0, le=10_000)] = Field(
-        10.0, description="rise of the cutoff with speed, Hz per person size/s; higher follows quicker"
+        5.0, description="rise of the cutoff with speed, Hz per person size/s; higher follows quicker"
     )
     derivative_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = Field(1.0, description="cutoff of the speed, Hz")
     max_gap_s: Seconds = Field(0.5, description="a keypoint missing for longer starts anew, s")

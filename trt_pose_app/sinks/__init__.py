@@ -140,7 +140,7 @@ def open_sink(uri: str, run: RunInfo, config: Config) -> Sink:
         case "display":
             from trt_pose_app.sinks.display import DisplaySink
 
-            return DisplaySink(_title(uri), config.draw)
+            return DisplaySink(_title(uri), run, config.draw)
         case "mqtt":
             from trt_pose_app.sinks.mqtt import MqttSink
 

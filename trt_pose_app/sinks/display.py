@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.config.schema import DrawConfig
-from trt_pose_app.draw import draw_poses
+from trt_pose_app.draw import draw_poses, draw_trails
 from trt_pose_app.errors import DependencyError, SinkError
+from trt_pose_app.message import RunInfo
+from trt_pose_app.scene_time import scene_time_s
 from trt_pose_app.sinks.protocol import StopRun
+from trt_pose_app.trails import Trails
 from trt_pose_app.types import Frame, Poses, Timings
 
 _QUIT_KEYS = (ord("q"), ord("Q"), 27)
@@ -28,15 +31,19 @@ class DisplaySink:
     The window belongs to the thread that calls ``emit``: window systems allow one thread only.
     """
 
-    def __init__(self, title: str, draw: DrawConfig) -> None:
+    def __init__(self, title: str, run: RunInfo, draw: DrawConfig) -> None:
         check_display()
         self._title = title
+        self._run = run
         self._draw = draw
+        self._trails = Trails(draw.trails_s)
         self._open = False
 
     def emit(self, frame: Frame, poses: Poses, timings: Timings) -> None:
         try:
-            self._show(draw_poses(frame.image, poses, self._draw))
+            self._trails.add(poses, scene_time_s(frame, live=self._run.live, fps=self._run.fps))
+            image = draw_trails(frame.image, self._trails.paths(), self._draw)
+            self._show(draw_poses(image, poses, self._draw))
         except cv2.error as error:
             raise SinkError(
                 f"the window failed: {error}", hint="check that the screen is still there; see `trt-pose doctor`"

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.config.schema import DrawConfig, VideoConfig
-from trt_pose_app.draw import draw_poses
+from trt_pose_app.draw import draw_poses, draw_trails
 from trt_pose_app.errors import DependencyError, SinkError
 from trt_pose_app.message import RunInfo
+from trt_pose_app.scene_time import DEFAULT_FPS, scene_time_s
 from trt_pose_app.sinks.target import part_of, write_error
+from trt_pose_app.trails import Trails
 from trt_pose_app.types import Frame, Poses, Timings
 
 # suffix -> muxer and its options
@@ -27,7 +29,6 @@ _FORMATS = {
     ".mkv": ("matroska", {"cluster_time_limit": "1000", "flush_packets": "1"}),
 }
 _TICKS_HZ = 90_000  # fine enough for any camera, and divisible by the usual rates
-_DEFAULT_FPS = 25.0
 # High definition's colours, computed and said so in the file: a player must not guess (ffmpeg's number of BT.709).
 _BT709 = 1
 
@@ -46,8 +47,10 @@ class VideoSink:
         self._path = path.resolve()
         self._video = video
         self._draw = draw
-        self._fps = run.fps or _DEFAULT_FPS
-        self._clock = _Clock(run.live, self._fps)
+        self._live = run.live
+        self._fps = run.fps or DEFAULT_FPS
+        self._clock = _Clock(self._fps)
+        self._trails = Trails(draw.trails_s)
         self._container: Any = None
         self._stream: Any = None
         self._size = (0, 0)
@@ -58,7 +61,10 @@ class VideoSink:
             try:
                 if self._container is None:
                     self._open(frame.width, frame.height)
-                self._encode(self._fitted(draw_poses(frame.image, poses, self._draw)), self._clock.ticks(frame))
+                time_s = scene_time_s(frame, live=self._live, fps=self._fps)
+                self._trails.add(poses, time_s)
+                image = draw_trails(frame.image, self._trails.paths(), self._draw)
+                self._encode(self._fitted(draw_poses(image, poses, self._draw)), self._clock.ticks(time_s))
             except (OSError, av.FFmpegError) as error:
                 raise _failed(self._path, error) from error
 
@@ -125,20 +131,14 @@ class VideoSink:
 
 
 class _Clock:
-    """Time stamps in ticks, strictly increasing from 0.
+    """Time stamps in ticks, strictly increasing from 0."""
 
-    A live source's own time stamps start anywhere and jump when it comes back, so the time of capture counts there.
-    """
-
-    def __init__(self, live: bool, fps: float) -> None:
-        self._live = live
+    def __init__(self, fps: float) -> None:
         self._fps = fps
         self._origin_s: float | None = None
         self._last = 0
 
-    def ticks(self, frame: Frame) -> int:
-        in_file_s = frame.index / self._fps if frame.pts_s is None else frame.pts_s
-        time_s = frame.captured_s if self._live else in_file_s
+    def ticks(self, time_s: float) -> int:
         if self._origin_s is None:
             self._origin_s = time_s
             return 0

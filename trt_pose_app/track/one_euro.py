@@ -59,10 +59,11 @@ class PoseSmoother:
         dt_s = np.where(known, gap_s, 0)
 
         # In the same moment (dt 0) nothing moves: both gains are 0.
-        speed = (raw - old) / (np.maximum(dt_s, 1e-9) * size_px)
+        step = np.where(known, raw, old) - old
+        speed = step / (np.maximum(dt_s, 1e-9) * size_px)
         speed = old_speed + (speed - old_speed) * _gain(params.derivative_cutoff_hz, dt_s)
         pace = np.sqrt(np.square(speed).sum(axis=2, keepdims=True))
-        smooth = old + (raw - old) * _gain(params.min_cutoff_hz + params.beta * pace, dt_s)
+        smooth = old + step * _gain(params.min_cutoff_hz + params.beta * pace, dt_s)
 
         smooth = np.where(known, smooth, raw)
         people.xy[rows] = np.where(found, smooth, old)

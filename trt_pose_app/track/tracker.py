@@ -20,7 +20,7 @@ DEFAULT_PARAMS = TrackConfig()
 _REACH = 0.25  # people whose boxes are farther apart than this, in sizes, are not alike
 _STRAY_S = 0.75  # a hidden person is looked for ever farther away for so long, then no farther
 _UNSURE = 0.5  # what has no id yet gives way to what has one
-_TYPICAL = 0.14  # how far a keypoint lies from where it should, in sizes: twice the mean of COCO's constants
+_DOUBT = 0.3  # a track whose place is known only so well, in sizes, claims people half as strongly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +139,7 @@ class Tracker:
         variance = squared_size * (self._variance + np.square(spread)[rows, None])
         alike = self._alike(expected.xy, expected.box, poses.xy, poses.box, (rows, people), variance)
         # One who may be anywhere fits everywhere: likelihood, not likeness, decides between tracks.
-        credible = _TYPICAL**2 / (_TYPICAL**2 + np.square(spread)) * np.where(memory.track > 0, 1, _UNSURE)
+        credible = _DOUBT**2 / (_DOUBT**2 + np.square(spread)) * np.where(memory.track > 0, 1, _UNSURE)
         weights = np.zeros((len(memory), len(poses)), np.float32)
         weights[rows, people] = np.where(alike >= self._params.min_similarity, alike * credible[rows], 0)
         return assign(weights)
