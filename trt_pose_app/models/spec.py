@@ -23,7 +23,13 @@ else:
 
 METADATA_KEY = "trt_pose_spec"  # the ONNX metadata_props entry that holds a spec as JSON
 
-_ROLES = {"paf": {"cmap", "paf"}, "paf_fused": {"peaks", "limbs"}, "simcc": {"x", "y"}, "heatmap": {"heatmap"}}
+_ROLES = {
+    "paf": {"cmap", "paf"},
+    "paf_fused": {"peaks", "limbs"},
+    "simcc": {"x", "y"},
+    "heatmap": {"heatmap"},
+    "refiner": {"coordinates", "score"},
+}
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -129,6 +135,13 @@ class DetectorSpec(_Table):
         return [role for s in self.strides for name in names if (role := f"{name}{s}") not in roles]
 
 
+class RefinerSpec(_Table):
+    """What a network that corrects poses takes beside the crops. What it gives is in their pixels, too."""
+
+    coordinates: str = Field("coordinates", description="input name: (N, K, 2) pixels of the crop")
+    validity: str = Field("validity", description="input name: (N, K), above 0 where a coordinate is known")
+
+
 class DecodeSpec(_Table):
     """Default thresholds. See ``decode.paf.PafParams`` for their meaning."""
 
@@ -167,6 +180,7 @@ class ModelSpec(_Table):
     simcc: SimccSpec | None = None
     heatmap: HeatmapSpec | None = None
     detector: DetectorSpec | None = None
+    refiner: RefinerSpec | None = None
     decode: DecodeSpec = DecodeSpec()
     origin: OriginSpec
 
@@ -203,7 +217,7 @@ class ModelSpec(_Table):
         """Return what a network of this kind needs and the spec does not have."""
         table = {"paf_fused": "paf"}.get(self.kind, self.kind)
         problems = []
-        if table in ("paf", "simcc", "heatmap", "detector") and getattr(self, table) is None:
+        if table in ("paf", "simcc", "heatmap", "detector", "refiner") and getattr(self, table) is None:
             problems.append(f"kind {self.kind!r} needs a [{table}] table")
         if self.kind != "detector" and self.skeleton is None:
             problems.append(f"kind {self.kind!r} needs a skeleton")

@@ -22,11 +22,12 @@ _Layer = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight and bias
 def load_trunk(trunk: LiteHrNet, path: Path) -> None:
     """Fill ``trunk`` with the convolutions of PP-TinyPose, an ONNX file with folded batch normalisation.
 
-    The file is fed with RGB, the trunk with BGR: the first convolution is turned round. Raises ModelSpecError where a
-    convolution is missing or shaped otherwise.
+    The file is fed with RGB, the trunk with BGR: the first convolution is turned round. A trunk of fewer stages takes
+    its part. Raises ModelSpecError where a convolution is missing or shaped otherwise.
     """
     layers = _numbered_layers(path)
-    wanted = trunk.convolutions()
+    whole = LiteHrNet(trunk.channels)
+    wanted = whole.convolutions()
     if len(layers) != len(wanted):
         raise ModelSpecError(
             f"{path} has {len(layers)} convolutions with folded batch normalisation, the trunk needs {len(wanted)}",
@@ -43,6 +44,10 @@ def load_trunk(trunk: LiteHrNet, path: Path) -> None:
         with torch.no_grad():
             module.weight.copy_(torch.from_numpy(weight.copy()))
             module.bias.copy_(torch.from_numpy(bias.copy()))
+    # Branches are merged from the coarsest one, which a shorter trunk lacks.
+    del whole.head.projections[: len(whole.head.projections) - len(trunk.head.projections)]
+    del whole.stages[len(trunk.stages) :]
+    trunk.load_state_dict(whole.state_dict())
 
 
 def _numbered_layers(path: Path) -> list[_Layer]:
