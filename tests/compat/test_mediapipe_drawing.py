@@ -82,7 +82,7 @@ def test_duck_typed_landmarks_draw_alike() -> None:
             return name != "presence"
 
     class Landmarks:
-        landmark = [Landmark(other) for other in drawing_cases.person(landmark_pb2, 2, visibility=0.9).landmark]
+        landmark = tuple(Landmark(other) for other in drawing_cases.person(landmark_pb2, 2, visibility=0.9).landmark)
 
     picture = drawing_cases.canvas()
     drawing.draw_landmarks(

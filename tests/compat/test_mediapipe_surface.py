@@ -37,6 +37,9 @@ def estimator() -> Iterator[pose.Pose]:
 
 
 def test_modules() -> None:
+    import trt_pose_app.compat.mediapipe as same
+
+    assert same is mp
     assert mp.solutions.pose is pose
     assert mp.solutions.drawing_utils is drawing_utils
     assert mp.solutions.drawing_styles is drawing_styles

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_pose_app.closing import Closing
-from trt_pose_app.config.schema import SmoothConfig
 from trt_pose_app.decode.overlap import iou
 from trt_pose_app.estimators import Estimator, TopDown
 from trt_pose_app.track.one_euro import PoseSmoother
@@ -19,9 +18,10 @@ REGION_SCALE = 1.25
 # A keypoint below this says too little about where the person is to be followed there.
 _SURE = 0.3
 _SAME_PERSON_IOU = 0.3
-# MediaPipe takes every picture for the next of a 30 Hz video, whenever it comes, and smooths with these numbers.
+# Keypoints on a line, or on one spot, still are a person of some width and height.
+_SLIMMEST, _SMALLEST_PX = 4, 16.0
+# MediaPipe takes every picture for the next of a 30 Hz video, whenever it comes.
 _FRAME_S = 1 / 30
-_SMOOTHING = SmoothConfig(min_cutoff_hz=0.05, beta=80.0, derivative_cutoff_hz=1.0)
 _ONE = np.zeros(1, np.int32)  # the id of the one person
 
 
@@ -38,7 +38,7 @@ class OnePerson(Closing):
         self.estimator = estimator
         self.detections = 0  # pictures in which somebody was looked for everywhere
         self._track = track
-        self._smoother = PoseSmoother(_SMOOTHING) if track and smooth else None
+        self._smoother = PoseSmoother() if track and smooth else None
         self._now_s = 0.0
         self._min_confidence = min_tracking_confidence
         self._region: NDArray[np.float32] | None = None  # the box (4,) in which to expect the person
@@ -63,7 +63,7 @@ class OnePerson(Closing):
         """Forget the person: the next picture is the first of a video."""
         self._region = None
         if self._smoother is not None:
-            self._smoother, self._now_s = PoseSmoother(_SMOOTHING), 0.0
+            self._smoother, self._now_s = PoseSmoother(), 0.0
 
     def close(self) -> None:
         """Free the estimator. Idempotent."""
@@ -98,7 +98,8 @@ class OnePerson(Closing):
 
     def _sure(self, people: Poses) -> Poses:
         """Return those who are confident enough."""
-        kept = confidence(people) >= max(self._min_confidence, np.finfo(np.float32).tiny)
+        sure = confidence(people)
+        kept = (sure >= self._min_confidence) & (sure > 0)
         return people if kept.all() else _only(people, kept)
 
 
@@ -115,6 +116,7 @@ def _region(person: Poses) -> NDArray[np.float32]:
     sure = person.xy[:, person.score[0] >= _SURE]
     x0, y0, x1, y1 = boxes_around(sure if sure.shape[1] > 1 else person.xy)[0]
     centre, half = np.array([x0 + x1, y0 + y1]) / 2, np.array([x1 - x0, y1 - y0]) * REGION_SCALE / 2
+    half = np.maximum(half, max(half.max() / _SLIMMEST, _SMALLEST_PX / 2))
     return np.concatenate([centre - half, centre + half]).astype(np.float32)
 
 
