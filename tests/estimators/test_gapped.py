@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from trt_pose_app.estimators import load
 from trt_pose_app.estimators.gapped import Gapped
 from trt_pose_app.estimators.protocol import Prepared
 from trt_pose_app.geometry import Geometry
+from trt_pose_app.message import schema
 from trt_pose_app.types import Frame, Poses
 
 SHARED = Path(__file__).parents[2] / "../shared"
@@ -185,6 +187,8 @@ def test_the_command_line_on_a_real_video(tmp_path: Path, monkeypatch: pytest.Mo
     result = CliRunner().invoke(cli, [*arguments, *model])
     assert result.exit_code == 0, result.output
     messages = [json.loads(line) for line in out.read_text().splitlines()]
+    for message in messages:
+        jsonschema.validate(message, schema())
     assert [message.get("carried", False) for message in messages] == [index % 4 > 0 for index in range(12)]
     assert all((message["latency_ms"]["infer"] == 0) == message.get("carried", False) for message in messages)
     assert all(len(message["people"]) == 2 for message in messages)
