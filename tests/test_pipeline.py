@@ -20,7 +20,8 @@ from trt_pose_app.pipeline import Pipeline
 from trt_pose_app.sinks.protocol import StopRun
 from trt_pose_app.skeleton import COCO18
 from trt_pose_app.sources.protocol import SourceInfo
-from trt_pose_app.types import Frame, Poses, TensorSpec, Timings
+from trt_pose_app.track import PoseSmoother, Tracker
+from trt_pose_app.types import Frame, Poses, TensorSpec, Timings, boxes_around
 
 
 class Nobody:
@@ -281,3 +282,54 @@ def test_a_sink_waiting_for_a_far_end_is_closed_after_its_time(
 def test_a_run_without_sinks_counts_people(estimator: BottomUp) -> None:
     stats = Pipeline(Numbered(5), estimator, []).run()
     assert (stats.frames, stats.people, stats.sinks) == (5, 0, {})
+
+
+class Trembling:
+    """A decoder that finds one person, who trembles from frame to frame."""
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(0)
+
+    def decode(self, outputs: Mapping[str, Any], geometry: Sequence[Geometry]) -> list[Poses]:
+        xy = (np.linspace(5, 25, 36).reshape(1, 18, 2) + self._rng.normal(size=(1, 18, 2))).astype(np.float32)
+        one = np.ones(1, np.float32)
+        return [Poses(xy, np.ones((1, 18), np.float32), one, boxes_around(xy), np.full(1, -1, np.int32), COCO18)]
+
+
+class Positions(Recorder):
+    """A sink that keeps ids and keypoints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[list[int]] = []
+        self.xy: list[np.ndarray] = []
+
+    def emit(self, frame: Frame, poses: Poses, timings: Timings) -> None:
+        self.ids.append(poses.track.tolist())
+        self.xy.append(poses.xy[0])
+
+
+@pytest.fixture
+def trembling(estimator: BottomUp) -> BottomUp:
+    return BottomUp(estimator.spec, estimator.engine, Preprocessor(estimator.spec.input), Trembling())
+
+
+def test_a_tracker_gives_ids_to_all_sinks(trembling: BottomUp) -> None:
+    one, other = Positions(), Positions()
+    Pipeline(Numbered(10), trembling, [("one", one), ("other", other)], tracker=Tracker()).run()
+    assert one.ids == other.ids == [[-1], [-1], *[[1]] * 8]
+
+
+def test_without_a_tracker_there_are_no_ids(trembling: BottomUp) -> None:
+    sink = Positions()
+    Pipeline(Numbered(3), trembling, [("sink", sink)]).run()
+    assert sink.ids == [[-1]] * 3
+
+
+def test_each_sink_gets_smooth_or_raw_keypoints(trembling: BottomUp) -> None:
+    calm, raw = Positions(), Positions()
+    sinks = [("calm", calm), ("raw", raw)]
+    Pipeline(Numbered(60), trembling, sinks, tracker=Tracker(), smoother=PoseSmoother(), raw={"raw"}).run()
+    jitter = [np.abs(np.diff(sink.xy[10:], 2, axis=0)).mean() for sink in (calm, raw)]
+    assert jitter[0] < 0.5 * jitter[1]
+    assert calm.ids == raw.ids

@@ -121,3 +121,10 @@ def test_interrupting_keeps_what_is_done(start, tmp_path: Path) -> None:  # type
     assert "interrupted after" in log
     assert " of 1000000, " in log
     assert json.loads((tmp_path / "r.json").read_text())
+
+
+def test_people_of_a_video_have_ids_if_asked(trt_pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = trt_pose("predict", SAMPLE / "people.mp4", "-o", "out.jsonl", "--model", "scripted", "--track", "--smooth")
+    assert done.returncode == 0, done.stderr
+    last = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])
+    assert [person["id"] for person in last["people"]] == [1, 2]

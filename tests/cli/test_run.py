@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import pty
@@ -179,3 +180,30 @@ def test_camera_and_broker_may_go_and_come_back(start, tmp_path: Path, camera: R
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert messages(tmp_path / "out.jsonl")
+
+
+def test_ids_go_into_every_message_and_row(trt_pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = trt_pose("run", CLIP, "out.jsonl", "out.csv", "--model", "scripted", "--frames", 8, "--track")
+    assert done.returncode == 0, done.stderr
+    lines = messages(tmp_path / "out.jsonl")
+    for line in lines:
+        Draft202012Validator(SCHEMA).validate(line)
+    ids = [[person.get("id") for person in line["people"]] for line in lines]
+    assert ids == [[None, None]] * 2 + [[1, 2]] * 6
+    with (tmp_path / "out.csv").open(newline="") as table:
+        assert [row["id"] for row in csv.DictReader(table)] == ["", ""] * 2 + ["1", "2"] * 6
+
+
+def test_smoothing_gives_ids_and_spares_the_sinks_that_want_raw_keypoints(trt_pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    raw = 'smooth.raw_sinks=["csv"]'
+    done = trt_pose("run", CLIP, "out.jsonl", "out.csv", "--model", "scripted", "--frames", 4, "--smooth", "--set", raw)
+    assert done.returncode == 0, done.stderr
+    assert [person["id"] for person in messages(tmp_path / "out.jsonl")[-1]["people"]] == [1, 2]
+    done = trt_pose("run", CLIP, "--model", "scripted", "--set", 'smooth.raw_sinks=["paper"]')
+    assert done.returncode == 2
+    assert "smooth.raw_sinks" in done.stderr
+
+
+def test_without_a_tracker_no_message_has_an_id(trt_pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert trt_pose("run", CLIP, "out.jsonl", "--model", "scripted", "--frames", 4, "--no-track").returncode == 0
+    assert all("id" not in person for line in messages(tmp_path / "out.jsonl") for person in line["people"])

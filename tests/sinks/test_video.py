@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.people import a_frame, a_run, people_at
-from trt_pose_app.config.schema import Config, VideoConfig
+from trt_pose_app.config.schema import Config, DrawConfig, VideoConfig
 from trt_pose_app.errors import SinkError
 from trt_pose_app.sinks import open_sink
 from trt_pose_app.types import Frame, Timings
@@ -143,6 +143,17 @@ def test_people_are_in_the_picture(tmp_path: Path):
     (picture,) = pictures(tmp_path / "out.mp4")
     assert (np.abs(picture.astype(int) - 128).max(axis=2) > 60).sum() > 500
     assert (frame.image == 128).all()
+
+
+@pytest.mark.parametrize(("trails_s", "expected"), [(1.0, True), (0.0, False)])
+def test_a_trail_shows_where_somebody_has_been(tmp_path: Path, trails_s: float, expected: bool):
+    sink = open_sink(f"{tmp_path}/out.mp4", a_run(), Config(draw=DrawConfig(trails_s=trails_s, labels=False)))
+    for index in range(10):
+        frame = plain((128, 128, 128), (320, 240), index=index)
+        sink.emit(frame, people_at((60 + 20 * index, 120), size_px=60, track=3), Timings())
+    sink.close()
+    last = pictures(tmp_path / "out.mp4")[-1]
+    assert (np.abs(last[110:130, 100:180].astype(int) - 128).max() > 60) == expected
 
 
 def test_quality_is_as_configured(tmp_path: Path):
