@@ -131,9 +131,10 @@ class GapConfig(_Section):
         1, description="the networks run on every so many frames; between, optical flow carries people, frames"
     )
     detector_gap: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        1, description="of a detector+pose pair, the detector runs on every so many frames; between, the pose network "
-        "looks where people were, frames"
-    )  # fmt: skip
+        1,
+        description="of a detector+pose pair, the detector runs on every so many frames; between, the pose network "
+        "looks where people were, frames",
+    )
     scene_change: Unit = Field(
         0.1, description="a frame that differs from the one before by more than this mean share of full scale is run"
     )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_pose_app.errors import DependencyError
 from trt_pose_app.geometry import Size
 from trt_pose_app.models.spec import InputSpec
+from trt_pose_app.opencv import opencv
 
 try:
     from trt_pose_app._paf import cut_crops
@@ -70,7 +70,7 @@ class Cropper:
         planar = spec.layout == "nchw" and spec.dtype == "float32"
         self.native = cut_crops is not None and planar and native is not False
         if not self.native:
-            self._cv2 = _opencv()
+            self._cv2 = opencv()
 
     def buffer(self, n: int) -> NDArray[Any]:
         """Return a zeroed input of ``n`` crops."""
@@ -119,14 +119,3 @@ class Cropper:
             target[...] = plane
         else:
             target[...] = plane * np.float32(gain) + np.float32(bias)
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise DependencyError(
-            "OpenCV is not installed",
-            hint="pip install 'trt-pose-app[cpu]'; on a Jetson: apt install python3-opencv",
-        ) from error
-    return cv2

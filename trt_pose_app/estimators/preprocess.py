@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_pose_app.errors import ConfigError, DependencyError
+from trt_pose_app.errors import ConfigError
 from trt_pose_app.geometry import Geometry, Size
 from trt_pose_app.models.spec import InputSpec
+from trt_pose_app.opencv import opencv
 
 LARGEST_SIDE_PX = 8192  # beyond it there is a typing mistake, and no memory
 
@@ -23,14 +24,7 @@ class Preprocessor:
     """
 
     def __init__(self, spec: InputSpec, size: Size | None = None) -> None:
-        try:
-            import cv2
-        except ImportError as error:
-            raise DependencyError(
-                "OpenCV is not installed",
-                hint="pip install 'trt-pose-app[cpu]'; on a Jetson: apt install python3-opencv",
-            ) from error
-        self._cv2 = cv2
+        self._cv2 = opencv()
         self._spec = spec
         if size is not None:
             _check(size, spec.multiple_of)
