@@ -18,6 +18,7 @@ from converters.parity import compare_sides
 from converters.parity_ap import AnnotatedPhotos
 from converters.parity_report import ParityReport
 from converters.parity_side import Side
+from converters.people_finder import crops_of_people
 from converters.precision import emulate_half, kept_layers, to_fp16, to_int8
 from converters.preprocess_graph import fold_preprocessing
 from converters.request import Conversion, Request
@@ -59,7 +60,7 @@ def convert(request: Request, stages: Stages, *, search: Sequence[Path] = ()) ->
         import_tensorrt()
         CudaRuntime().gpu()
     photos = None if request.annotations is None else AnnotatedPhotos(request.annotations, request.images)
-    frames = _frames(request, source.spec, photos)
+    frames = _frames(request, source.spec, photos, stages, search)
     with ExitStack() as stack:
         scratch = _Scratch(stack, request.threads)
         plain, plain_spec = _as_onnx(request, source, stages)
@@ -136,11 +137,20 @@ class _Comparison:
         self.reports.append(report)
 
 
-def _frames(request: Request, spec: ModelSpec, photos: AnnotatedPhotos | None) -> list[Picture]:
+def _frames(
+    request: Request, spec: ModelSpec, photos: AnnotatedPhotos | None, stages: Stages, search: Sequence[Path]
+) -> list[Picture]:
+    """Return what to calibrate and compare with; a top-down network gets crops of people."""
     count = request.frames or _FRAMES[request.precision]
     if photos is not None and request.calibration is None:
         return photos.frames(spec, count)
-    return calibration_frames(request.calibration, count)
+    frames = calibration_frames(request.calibration, count)
+    if spec.input.resize != "affine-crop":
+        return frames
+    with stages("find people") as tell:
+        crops, sentence = crops_of_people(frames, spec, search=search, threads=request.threads)
+        tell(sentence)
+    return crops
 
 
 def _as_onnx(request: Request, source: SourceNetwork, stages: Stages) -> tuple[onnx.ModelProto, ModelSpec]:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.parity_side import Side
+from converters.person_cutter import PersonCutter
 from trt_pose_app.config.schema import ModelConfig
 from trt_pose_app.decode.people import people_in_boxes
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.estimators import BottomUp, build_keypoint_decoder, build_paf_decoder
-from trt_pose_app.estimators.crop import Cropper, Crops, sound
+from trt_pose_app.estimators.crop import Cropper, sound
 from trt_pose_app.estimators.pose_network import PoseNetwork
 from trt_pose_app.estimators.preprocess import Preprocessor
 from trt_pose_app.evaluation.coco_ap import check_pycocotools, coco_scores
@@ -53,20 +54,11 @@ class AnnotatedPhotos:
 
     def person_crops(self, spec: ModelSpec, count: int) -> list[NDArray[np.uint8]]:
         """Return at most ``count`` people, evenly spread over the photos, as a top-down network sees them."""
-        plain = spec.input.model_copy(
-            update={"dtype": "uint8", "layout": "nhwc", "colour": "bgr", "mean": (0.0,) * 3, "std": (1.0,) * 3}
-        )
-        cropper = Cropper(plain)
+        cut = PersonCutter(spec)
         people = [(photo.id, box[None]) for photo in self._truth.photos for box in photo.box[~photo.crowd]]
         people = [(number, box) for number, box in people if sound(box)[0]]
-        crops = []
-        for i in np.linspace(0, len(people) - 1, min(count, len(people))).round().astype(int):
-            number, box = people[i]
-            pixels = cropper.buffer(1)
-            where = Crops.around(box, cropper.size, spec.input.crop_padding)
-            cropper.cut(read_image(self._paths[number]), where, pixels)
-            crops.append(pixels[0])
-        return crops
+        chosen = np.linspace(0, len(people) - 1, min(count, len(people))).round().astype(int)
+        return [crop for i in chosen for crop in cut(read_image(self._paths[people[i][0]]), people[i][1])]
 
     def frames(self, spec: ModelSpec, count: int) -> list[NDArray[np.uint8]]:
         """Return at most ``count`` pictures as the network of ``spec`` sees them: photos, or crops of people."""

@@ -11,7 +11,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from converters.fold_batch_norm import fold_batch_norm
 from converters.precision.feeds import Feeds
+from converters.precision.fold_bias import fold_bias
 from converters.precision.half_range import BOUNDED, LARGEST, beyond_half, input_takes_half
 from converters.precision.plain_graph import (
     FLOAT,
@@ -52,7 +54,8 @@ def to_fp16(
     Raises ConfigError for a pattern that matches nothing, EngineBuildError if the network cannot run.
     """
     quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
-    prepared = plain(at_least(model, _QUANTISED_OPSET) if quantised else model)
+    prepared = plain(fold_batch_norm(at_least(model, _QUANTISED_OPSET) if quantised else model))
+    prepared = fold_bias(prepared)
     ranges = tensor_ranges(prepared, Feeds(prepared, spec, frames), progress)
     kept = beyond_half(prepared, ranges)
     for pattern in keep:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from converters.fold_batch_norm import fold_batch_norm
 from converters.precision.feeds import Feeds
+from converters.precision.fold_bias import fold_bias
 from converters.precision.plain_graph import at_least, plain
 from converters.precision.progress import Progress, silent
 from converters.precision.quantise import quantise, weighted_layers
@@ -48,7 +49,7 @@ def to_int8(
     enough. ``kept_layers(result)`` lists them. The same input gives the same result.
     Raises EngineBuildError for a network without such layers, one that cannot run, or when no layer fits the budget.
     """
-    prepared = plain(fold_batch_norm(at_least(model, _OPSET)))
+    prepared = fold_bias(plain(fold_batch_norm(at_least(model, _OPSET))))
     layers = weighted_layers(prepared)
     if not layers:
         raise EngineBuildError("nothing to quantise", hint="the network has no convolution with constant weights")

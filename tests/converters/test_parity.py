@@ -16,6 +16,7 @@ from converters.bundle_writer import write_bundle
 from converters.parity import compare
 from converters.preprocess_graph import fold_preprocessing
 from tests.converters.networks import pictures, small_model, small_spec
+from tests.estimators.scripted import write_pose
 from tests.networks import write_scripted_pose_network
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.models.bundle import Bundle, read_bundle
@@ -75,13 +76,13 @@ def test_moved_people_are_measured_in_pixels_of_the_input(tmp_path: Path) -> Non
     model = onnx.load(scripted.path)
     for tensor in model.graph.initializer:
         if tensor.name.endswith("_constant"):
-            values = np.roll(onnx.numpy_helper.to_array(tensor), 1, axis=3)
+            values = np.roll(onnx.numpy_helper.to_array(tensor), 2, axis=3)
             tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
     moved = write_bundle(model, scripted.spec, tmp_path / "moved.onnx")
     report = compare(scripted, moved, pictures(1), threads=1)
     assert report.people is not None
     assert report.people.found == 1.0
-    assert report.people.shift_px == pytest.approx(4.0, abs=0.3)  # one cell
+    assert report.people.shift_px == pytest.approx(8.0, abs=0.3)  # two cells
     assert report.outputs[0].argmax == 0.0
     assert "mean keypoint shift in px is" in " ".join(report.broken)
 
@@ -91,6 +92,37 @@ def test_a_fixed_batch_is_filled(source: Bundle, tmp_path: Path) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
     fixed = write_bundle(model, small_spec(), tmp_path / "four.onnx")
     assert compare(source, fixed, pictures(2), threads=1).passed
+
+
+def moved_peaks(folder: Path, cells: int, *, score: float) -> tuple[Bundle, Bundle]:
+    """A top-down network whose 17 scores fall from ``score`` to half of it, and one with peaks further right."""
+    source = read_bundle(write_pose(folder, score=score))
+    model = onnx.load(source.path)
+    for tensor in model.graph.initializer:
+        if tensor.name == "simcc_x_constant":
+            values = np.roll(onnx.numpy_helper.to_array(tensor), cells, axis=2)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    return source, write_bundle(model, source.spec, folder / "moved.onnx")
+
+
+@pytest.mark.parametrize(
+    ("score", "cells", "same_peaks", "people", "shift_px"),
+    [
+        pytest.param(0.8, 0, 1.0, 1, 0.0, id="the same"),
+        pytest.param(0.8, 1, 1.0, 1, 0.5, id="a neighbour is as good"),
+        pytest.param(0.8, 4, 0.0, 1, 2.0, id="two pixels are not"),
+        pytest.param(0.28, 40, None, 0, 0.0, id="guesses at what is not in sight do not count"),
+    ],
+)
+def test_of_top_down_networks_what_is_in_sight_counts(
+    tmp_path: Path, score: float, cells: int, same_peaks: float | None, people: int, shift_px: float
+) -> None:
+    source, moved = moved_peaks(tmp_path, cells, score=score)
+    report = compare(source, moved, pictures(1), threads=1)
+    assert report.outputs[0].argmax == same_peaks
+    assert report.people is not None
+    assert (report.people.source, report.people.result, report.people.found) == (people, people, 1.0)
+    assert report.people.shift_px == pytest.approx(shift_px)
 
 
 @pytest.mark.parametrize(
