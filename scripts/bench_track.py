@@ -57,7 +57,8 @@ def main() -> None:
             print(
                 f"{name:12} {fps:2} fps: id switches {sum(s.switches for s in scores)} in {len(scores)} runs, "
                 f"MOTA {statistics.mean(s.mota for s in scores):.3f}, "
-                f"IDF1 {statistics.mean(s.idf1 for s in scores):.3f}, ids for 9 people {statistics.mean(s.ids for s in scores):.1f}",
+                f"IDF1 {statistics.mean(s.idf1 for s in scores):.3f}, "
+                f"ids for 9 people {statistics.mean(s.ids for s in scores):.1f}",
                 flush=True,
             )
     for n_people in (1, 10, 20):

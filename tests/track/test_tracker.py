@@ -51,7 +51,7 @@ def test_nobody_changes_id_on_a_busy_street(fps: float, seed: int):
 def test_a_poor_network_costs_frames_and_few_ids():
     results = [followed(busy_street(30, seed, noise=1.0, misses=0.1, part_misses=0.2, ghosts=0.1)) for seed in range(3)]
     assert sum(result.switches for result in results) <= 3
-    assert min(result.idf1 for result in results) > 0.8
+    assert min(result.idf1 for result in results) > 0.85
 
 
 def test_what_is_found_without_errors_is_followed_without_errors():

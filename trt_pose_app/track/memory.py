@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trt_pose_app.types import Poses
 
-_STEADY_S = 0.3  # speeds are averaged over about so long
+_STEADY_S = 0.5  # speeds are averaged over about so long
 _HALT_S = 1.0  # a person out of sight is taken to come to rest after about so long
 _SIZE_S = 1.0  # sizes are averaged over about so long: boxes shrink and grow with every missing foot
 
