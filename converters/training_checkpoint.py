@@ -29,6 +29,11 @@ def training_spec(content: Mapping[str, Any], where: str) -> ModelSpec:
     import torch
 
     recipe, skeleton = _recipe(content, where), _skeleton(content, where)
+    if recipe.refine is not None:
+        raise ModelSpecError(
+            f"{where} is the run of a refiner, which takes a pose beside the picture",
+            hint="write its ONNX file with `trt-pose train RECIPE --export FILE.onnx`",
+        )
     with torch.device("meta"):
         network = _network(recipe, skeleton)
     side = recipe.schedule.sizes[-1][1]

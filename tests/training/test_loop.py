@@ -24,6 +24,7 @@ from trt_pose_app.training.export import export_onnx  # noqa: E402
 from trt_pose_app.training.loop import CHECKPOINT, Training  # noqa: E402
 from trt_pose_app.training.rate import rate_at  # noqa: E402
 from trt_pose_app.training.samples import Samples  # noqa: E402
+from trt_pose_app.training.training_photos import TrainingPhotos  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,19 +122,10 @@ def test_sample_numbers_walk_through_every_photo(tiny_recipe, data):
     assert not torch.equal(first, next_pass)
 
 
-def test_further_photos_take_their_share_of_the_places(tiny_recipe, data):
-    from trt_pose_app.training.photo import Photo
-
-    class Told(Samples):
-        def _readable(self, index: int) -> tuple[Photo, np.ndarray]:
-            seen.append(index)
-            return super()._readable(index)
-
-    seen: list[int] = []
-    both = TrainingData(data.main, ((data.main, 0.3), (data.main, 0.2)))
-    samples = Told(both, tiny_recipe, 4)
-    for number in range(400):
-        samples[number, 32]
+def test_further_photos_take_their_share_of_the_places(data):
+    photos = TrainingPhotos(TrainingData(data.main, ((data.main, 0.3), (data.main, 0.2))), cache_gb=0.0)
+    rng = np.random.default_rng(0)
+    seen = [photos.exchanged(0, rng) for _ in range(400)]
     shares = np.bincount(np.array(seen) // len(data.main.photos), minlength=3) / len(seen)
     np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], atol=0.06)
 

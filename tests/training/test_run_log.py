@@ -11,7 +11,6 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch")
 
 from trt_pose_app.training.run_log import RunLog
-from trt_pose_app.training.validate import Quality
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -28,7 +27,7 @@ def test_a_row_has_the_mean_losses_and_what_was_measured(tmp_path, only_csv):
     log = RunLog(tmp_path, 0)
     for loss in (1.0, 3.0):
         log.learnt({"loss": loss, "loss_cmap": 0.5}, 32)
-    log.write(2, 0.001, Quality(0.7, 0.4, 0.6))
+    log.write(2, 0.001, {"pck": 0.7, "ap": 0.4, "ap50": 0.6})
     log.learnt({"loss": 5.0, "loss_cmap": 0.25}, 32)
     log.write(3, 0.001, None)
     log.close()
@@ -41,7 +40,7 @@ def test_a_row_has_the_mean_losses_and_what_was_measured(tmp_path, only_csv):
 def test_what_has_no_value_is_left_empty(tmp_path, only_csv):
     log = RunLog(tmp_path, 0)
     log.learnt({"loss": 1.0}, 1)
-    log.write(1, 0.1, Quality(0.0, float("nan"), float("nan")))
+    log.write(1, 0.1, {"pck": 0.0, "ap": float("nan"), "ap50": float("nan")})
     assert (rows(tmp_path)[0]["pck"], rows(tmp_path)[0]["ap"]) == ("0", "")
 
 
@@ -74,7 +73,7 @@ def test_tensorboard_gets_the_same_figures(tmp_path):
 
     log = RunLog(tmp_path, 0)
     log.learnt({"loss": 2.0, "loss_cmap": 0.5}, 32)
-    log.write(20, 0.001, Quality(0.75, 0.5, 0.25))
+    log.write(20, 0.001, {"pck": 0.75, "ap": 0.5, "ap50": 0.25})
     log.close()
     (path,) = (tmp_path / "tensorboard").iterdir()
     content, figures = path.read_bytes(), {}

@@ -16,11 +16,11 @@ class CellGrid(nn.Module):
 
     def __init__(self, stride: int, map_offset: float) -> None:
         super().__init__()
-        self.stride, self._shift = stride, map_offset * stride - map_offset
+        self.stride, self.shift_px = stride, map_offset * stride - map_offset
 
     def forward(self, n_cells: int, like: Tensor) -> Tensor:
         """Return the pixel of each of ``n_cells`` cells, on the device of ``like``: float32."""
-        return torch.arange(n_cells, dtype=torch.float32, device=like.device) * self.stride + self._shift
+        return torch.arange(n_cells, dtype=torch.float32, device=like.device) * self.stride + self.shift_px
 
 
 class Gaussians(nn.Module):
@@ -58,15 +58,14 @@ class SoftArgmax(nn.Module):
 
     def __init__(self, gaussians: Gaussians) -> None:
         super().__init__()
-        self._gaussians = gaussians
+        self.grid, self._gaussians = gaussians.grid, gaussians
 
     def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return coordinates (N, K, 2) in pixels and confidence (N, K) of logits (N, K, height, width)."""
         height, width = (int(side) for side in logits.shape[2:])
         share = logits.flatten(2).softmax(dim=2).reshape(-1, logits.shape[1], height, width)
-        grid = self._gaussians.grid
-        x = share.sum(dim=2) @ grid(width, share)
-        y = share.sum(dim=3) @ grid(height, share)
+        x = share.sum(dim=2) @ self.grid(width, share)
+        y = share.sum(dim=3) @ self.grid(height, share)
         xy = torch.stack((x, y), dim=2)
         # Separable, too: two small products instead of a third map.
         rows = share @ self._gaussians.across(xy, width).transpose(2, 3)

@@ -63,7 +63,7 @@ class PoseFixNano(nn.Module):
 
 
 class CropRefiner(nn.Module):
-    """A ``PoseFixNano`` that takes crops as they are cut out: (N, H, W, 3) uint8 BGR."""
+    """A ``PoseFixNano`` that takes crops as they are cut out: (N, H, W, 3) uint8 BGR. It is what is exported."""
 
     def __init__(self, network: PoseFixNano) -> None:
         super().__init__()

@@ -62,7 +62,7 @@ def compose(
     people = People(
         *(np.concatenate([getattr(p, field) for p in parts]) for field in ("xy", "visible", "box", "window", "ignore"))
     )
-    return _disturb(canvas, recipe, rng), replace(people, hidden=hidden)
+    return disturb(canvas, recipe, rng), replace(people, hidden=hidden)
 
 
 def choose_count(recipe: AugmentRecipe, rng: np.random.Generator) -> int:
@@ -84,7 +84,8 @@ def _tiles(count: int, size: int, rng: np.random.Generator) -> list[tuple[int, i
     return [(0, 0, x, y), (x, 0, size, y), (0, y, x, size), (x, y, size, size)]
 
 
-def _disturb(image: Image, recipe: AugmentRecipe, rng: np.random.Generator) -> Image:
+def disturb(image: Image, recipe: AugmentRecipe, rng: np.random.Generator) -> Image:
+    """Return a square picture with other light and colours, softened, compressed or partly covered, by chance."""
     gain = rng.uniform(1 - recipe.contrast, 1 + recipe.contrast) * np.ones(3)
     if rng.random() < 0.3:
         gain *= rng.uniform(1 - recipe.channel_gain, 1 + recipe.channel_gain, 3)

@@ -12,11 +12,12 @@ from trt_pose_app.errors import ModelNotFoundError, ModelSpecError
 from trt_pose_app.networks.nano import PoseNano
 from trt_pose_app.networks.paf_attention import build_paf_attention, load_weights
 from trt_pose_app.networks.pixel_input import PixelInput
+from trt_pose_app.networks.posefix import PoseFixNano
 from trt_pose_app.skeleton import Skeleton
 from trt_pose_app.training.pretrained import load_trunk
 from trt_pose_app.training.recipe import NetworkRecipe
 
-PoseNetwork = PoseNano | PixelInput
+PoseNetwork = PoseNano | PixelInput | PoseFixNano
 
 
 def build_network(recipe: NetworkRecipe, skeleton: Skeleton) -> PoseNetwork:
@@ -24,6 +25,13 @@ def build_network(recipe: NetworkRecipe, skeleton: Skeleton) -> PoseNetwork:
     n_parts, n_limbs = len(skeleton), len(skeleton.limbs)
     if recipe.kind == "pose-nano":
         return PoseNano(n_parts, n_limbs, trunk_channels=recipe.trunk_channels, width=recipe.width)
+    if recipe.kind == "posefix-nano":
+        return PoseFixNano(
+            n_parts,
+            trunk_channels=recipe.trunk_channels,
+            trunk_stages=recipe.trunk_stages,
+            sigma_px=recipe.pose_sigma_px,
+        )
     network = build_paf_attention(
         recipe.kind,
         n_parts,
@@ -56,7 +64,7 @@ def start_weights(network: PoseNetwork, recipe: NetworkRecipe) -> None:
 
 def freeze(network: PoseNetwork, recipe: NetworkRecipe) -> None:
     """Let a trunk's stem keep its weights, where the recipe says so."""
-    if isinstance(network, PoseNano) and recipe.frozen_stem:
+    if not isinstance(network, PixelInput) and recipe.frozen_stem:
         network.trunk.stem.requires_grad_(False)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,20 @@ import torch
 from torch.utils.data import DataLoader
 
 from trt_pose_app.errors import ConfigError
-from trt_pose_app.models.store import default_search, find
 from trt_pose_app.training.build import build_network, freeze, start_weights
 from trt_pose_app.training.checkpoint import read_checkpoint, save_checkpoint
 from trt_pose_app.training.coco import KeypointData, TrainingData
-from trt_pose_app.training.contact_sheet import contact_sheet
 from trt_pose_app.training.device import choose_device, has_bfloat16
 from trt_pose_app.training.ema import Ema
-from trt_pose_app.training.loss import map_loss
+from trt_pose_app.training.map_task import MapTask
 from trt_pose_app.training.optimiser import build_optimiser
 from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.rate import rate_at
 from trt_pose_app.training.recipe import Recipe
+from trt_pose_app.training.refine_task import RefineTask
 from trt_pose_app.training.run_log import RunLog
-from trt_pose_app.training.samples import Batch, BatchNumbers, Samples
-from trt_pose_app.training.teacher import Teacher
-from trt_pose_app.training.validate import Quality, measure
+from trt_pose_app.training.samples import BatchNumbers
+from trt_pose_app.training.task import Task
 
 _LOG = logging.getLogger(__name__)
 CHECKPOINT = "last.pt"
@@ -55,10 +52,11 @@ class Training:
         self.network.to(self._device, memory_format=torch.channels_last)
         self.optimiser = build_optimiser(self.network, recipe.schedule)
         self.ema = Ema(self.network, recipe.schedule.ema)
-        self._teacher = None
-        if recipe.distillation is not None:
-            bundle = find(recipe.distillation.teacher, search=default_search(os.environ))
-            self._teacher = Teacher(bundle, data.main.skeleton, threads=recipe.schedule.threads)
+        self._task: Task = (
+            MapTask(recipe, data, self.network.stride)
+            if recipe.refine is None
+            else RefineTask(recipe, recipe.refine, data)
+        )
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         if checkpoint.is_file():
@@ -68,9 +66,8 @@ class Training:
         """Train, yielding (steps done, loss) after each step. Leaving the iteration early loses no finished step
         once ``save`` is called; checkpoints are also written as the recipe says."""
         recipe = self._recipe
-        samples = Samples(self._data, recipe, self.network.stride)
         loader = DataLoader(
-            samples,
+            self._task.samples(),
             batch_sampler=BatchNumbers(recipe, self.step),
             num_workers=recipe.data.workers,
             worker_init_fn=_quiet_worker if recipe.data.workers else None,
@@ -109,25 +106,18 @@ class Training:
         }
         save_checkpoint(self._folder / CHECKPOINT, state)
 
-    def _learn(self, batch: Batch) -> dict[str, float]:
+    def _learn(self, batch: Sequence[torch.Tensor]) -> dict[str, float]:
         """Make one optimiser step and return the losses by name, ``loss`` being what was minimised."""
         schedule = self._recipe.schedule
         self.network.train()
-        pixels, *targets = (tensor.to(self._device, non_blocking=True) for tensor in batch)
+        tensors = [tensor.to(self._device, non_blocking=True) for tensor in batch]
         rate = rate_at(self.step, schedule)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            stages = self.network(pixels.float().contiguous(memory_format=torch.channels_last))
+            answer = self._task.answer(self.network, tensors)
         # In single precision: bfloat16 has the range of float32, so no gradient needs scaling, but only 8 bits.
-        cmap_loss, paf_loss = map_loss(stages, *targets, foreground_weight=schedule.foreground_weight)
-        loss = cmap_loss + paf_loss
-        parts = {"loss_cmap": cmap_loss, "loss_paf": paf_loss}
-        if self._teacher is not None and self._recipe.distillation is not None:
-            taught = self._teacher(pixels, tuple(targets[0].shape[2:]))
-            lesson = sum(map_loss(stages, *taught, foreground_weight=schedule.foreground_weight))
-            loss = loss + self._recipe.distillation.weight * lesson
-            parts["loss_teacher"] = lesson
+        loss, parts = self._task.losses(self.network, answer, tensors)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if schedule.clip_gradient is not None:
@@ -140,12 +130,10 @@ class Training:
             raise ConfigError(f"the loss is not a number at step {self.step}", hint="lower schedule.learning_rate")
         return values
 
-    def _validate(self, photos: Sequence[Photo]) -> Quality:
-        network, skeleton = self.ema.network, self._data.main.skeleton
-        size = self._recipe.schedule.sizes[-1][1]
-        quality: Quality = measure(network, photos[:_VALIDATION_PHOTOS], skeleton, size, self.network.stride)
-        _LOG.info("step %d: PCK@0.2 of the maps %.3f, AP of the people %.3f", self.step, quality.pck, quality.ap)
-        sheet = contact_sheet(network, photos[:_SHEET_PHOTOS], skeleton, size, self.network.stride)
+    def _validate(self, photos: Sequence[Photo]) -> Mapping[str, float]:
+        _LOG.info("step %d:", self.step)
+        quality = self._task.measure(self.ema.network, photos[:_VALIDATION_PHOTOS])
+        sheet = self._task.sheet(self.ema.network, photos[:_SHEET_PHOTOS])
         cv2.imwrite(str(self._folder / f"step-{self.step:06}.jpg"), sheet)
         return quality
 

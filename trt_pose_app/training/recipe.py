@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
 
 from trt_pose_app.config.pattern import NAME
 from trt_pose_app.config.wording import mistakes_of
@@ -60,13 +61,17 @@ class DataRecipe(_Table):
 class NetworkRecipe(_Table):
     """The network and the weights it starts from."""
 
-    kind: str = Field("pose-nano", description="pose-nano, or a network of trt_pose such as resnet18_baseline_att")
-    trunk_channels: Annotated[int, Field(ge=8, multiple_of=2)] = Field(
-        40, description="pose-nano: of the finest branch"
+    kind: str = Field(
+        "pose-nano", description="pose-nano, posefix-nano, or a network of trt_pose such as resnet18_baseline_att"
     )
+    trunk_channels: Annotated[int, Field(ge=8, multiple_of=2)] = Field(
+        40, description="pose-nano and posefix-nano: of the finest branch"
+    )
+    trunk_stages: Annotated[int, Field(ge=1, le=3)] = Field(2, description="posefix-nano: of the trunk's three")
+    pose_sigma_px: Positive = Field(5.0, description="posefix-nano: width of the input pose's Gaussians")
     width: Annotated[int, Field(ge=8)] = Field(64, description="pose-nano: channels of the second stage")
-    trunk: Path | None = Field(None, description="pose-nano: PP-TinyPose as ONNX, whose trunk to start from")
-    frozen_stem: bool = Field(False, description="pose-nano: the stem keeps its pretrained weights")
+    trunk: Path | None = Field(None, description="the nanos: PP-TinyPose as ONNX, whose trunk to start from")
+    frozen_stem: bool = Field(False, description="the nanos: the stem keeps its pretrained weights")
     num_upsample: Annotated[int, Field(ge=0, le=3)] = Field(
         3, description="trt_pose: doublings; the stride is 32 / 2^n"
     )
@@ -132,6 +137,23 @@ class DistillationRecipe(_Table):
     weight: Positive = Field(0.5, description="of the teacher's loss; the labels' is 1")
 
 
+class RefineRecipe(_Table):
+    """Learn to correct poses: crops of people with synthetic errors in their poses, see ``pose_errors``.
+
+    Of ``[augment]`` the turning, mirroring and disturbing apply; the pictures are square.
+    """
+
+    crop_padding: Positive = Field(1.5, description="side of a crop, times the extent of the wrong pose in it")
+    scale: Unit = Field(0.15, description="by which that varies, up and down")
+    shift: Unit = Field(0.05, description="of the crop's side, at most")
+    dropout: Unit = Field(0.3, description="share of poses with keypoints left out, as bottom-up networks do")
+    dropout_most: Unit = Field(0.6, description="largest part of the keypoints that such a pose lacks on average")
+    half_body: Unit = Field(0.0, description="share of people whose legs are covered and come too short in the pose")
+    recorded: Path | None = Field(
+        None, description="an estimator's results for data.annotations: where errors of unlabelled keypoints start"
+    )
+
+
 class ScheduleRecipe(_Table):
     """How long and how fast."""
 
@@ -168,8 +190,17 @@ class Recipe(_Table):
     targets: TargetRecipe = TargetRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     distillation: DistillationRecipe | None = None
+    refine: RefineRecipe | None = Field(None, description="for network.kind posefix-nano")
     checkpoint_steps: Count = Field(100, description="steps between checkpoints")
     validate_steps: Count = Field(500, description="steps between validations")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.network.kind == "posefix-nano") != (self.refine is not None):
+            raise ValueError("a table [refine] and network.kind posefix-nano belong together")
+        if self.refine is not None and self.distillation is not None:
+            raise ValueError("a refiner has no teacher: leave [distillation] out")
+        return self
 
     def size_at(self, step: int) -> int:
         """Return the side in pixels of the pictures of this step."""

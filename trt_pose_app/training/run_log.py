@@ -8,11 +8,8 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from trt_pose_app.training.validate import Quality
 
 _LOG = logging.getLogger(__name__)
 # Column of the CSV -> name in TensorBoard, where a slash makes groups.
@@ -21,11 +18,14 @@ _COLUMNS = {
     "loss_cmap": "loss/confidence_maps",
     "loss_paf": "loss/affinity_fields",
     "loss_teacher": "loss/teacher",
+    "loss_entropy": "loss/cross_entropy",
+    "loss_distance": "loss/distance",
     "learning_rate": "schedule/learning_rate",
     "samples_per_s": "schedule/samples_per_s",
     "pck": "validation/pck",
     "ap": "validation/ap",
     "ap50": "validation/ap50",
+    "pck_before": "validation/pck_before",
 }
 
 
@@ -51,11 +51,11 @@ class RunLog:
         self._n_samples += n_samples
         self._learnt_s = time.monotonic()
 
-    def write(self, step: int, learning_rate: float, quality: Quality | None) -> None:
+    def write(self, step: int, learning_rate: float, quality: Mapping[str, float] | None) -> None:
         """Add a row: mean losses and speed since the last one (validation is no part of that time)."""
         known = {name: total / self._n_steps for name, total in self._sums.items()}
         known |= {"learning_rate": learning_rate, "samples_per_s": self._n_samples / (self._learnt_s - self._since_s)}
-        known |= {} if quality is None else {name: v for name, v in asdict(quality).items() if not math.isnan(v)}
+        known |= {} if quality is None else {name: v for name, v in quality.items() if not math.isnan(v)}
         new = not self._path.exists()
         with self._path.open("a", newline="", encoding="utf-8") as file:
             writer = _csv_writer(file)

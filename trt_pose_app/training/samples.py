@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.training.augment import choose_count, compose
 from trt_pose_app.training.coco import TrainingData
-from trt_pose_app.training.photo import Photo
 from trt_pose_app.training.recipe import Recipe
 from trt_pose_app.training.silhouette import can_be_cut_out
 from trt_pose_app.training.targets import draw_targets
+from trt_pose_app.training.training_photos import TrainingPhotos
 
-_LOG = logging.getLogger(__name__)
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -33,16 +29,13 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
 
     def __init__(self, data: TrainingData, recipe: Recipe, stride: int) -> None:
         self._skeleton, self._recipe, self._stride = data.main.skeleton, recipe, stride
-        self._photos = [*data.main.photos]
-        self._n_main = len(self._photos)
-        self._more: list[tuple[float, int, int]] = []  # share, first photo, number of photos
-        for more, share in data.more:
-            self._more.append((share, len(self._photos), len(more.photos)))
-            self._photos += more.photos
+        self._photos = TrainingPhotos(data, recipe.data.cache_gb)
         self._donors = self._find_donors() if recipe.augment.copy_paste else []
-        self._cache: dict[int, NDArray[np.uint8]] = {}
-        self.broken: set[int] = set()
-        self._fill_cache()
+
+    @property
+    def broken(self) -> set[int]:
+        """The numbers of the photos that could not be read."""
+        return self._photos.broken
 
     def __len__(self) -> int:
         return self._recipe.schedule.steps * self._recipe.schedule.batch
@@ -51,15 +44,14 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         number, size = key
         recipe = self._recipe
         rng = np.random.default_rng((recipe.schedule.seed, number))
-        epoch, place = divmod(number, self._n_main)
-        order = np.random.default_rng((recipe.schedule.seed, 1, epoch)).permutation(self._n_main)
-        others = rng.integers(self._n_main, size=choose_count(recipe.augment, rng) - 1)
-        indices = [self._exchanged(int(index), rng) for index in (order[place], *others)]
+        first = self._photos.in_turn(recipe.schedule.seed, number)
+        others = rng.integers(self._photos.n_main, size=choose_count(recipe.augment, rng) - 1)
+        indices = [self._photos.exchanged(int(index), rng) for index in (first, *others)]
         # Nothing is drawn where nothing is pasted: a run from before there was pasting goes on with the same pictures.
         donor = None
         if self._donors and rng.random() < recipe.augment.copy_paste:
-            donor = self._readable(self._donors[rng.integers(len(self._donors))])
-        photos = [self._readable(index) for index in indices]
+            donor = self._photos.readable(self._donors[rng.integers(len(self._donors))])
+        photos = [self._photos.readable(index) for index in indices]
         picture, people = compose(photos, size, self._skeleton, recipe.augment, rng, donor)
         targets = draw_targets(
             people,
@@ -79,7 +71,7 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
         """Return the main photos with a person that can be cut out."""
         donors = [
             index
-            for index, photo in enumerate(self._photos[: self._n_main])
+            for index, photo in enumerate(self._photos.all[: self._photos.n_main])
             if any(can_be_cut_out(visible, self._skeleton) for visible in photo.visible)
         ]
         if not donors:
@@ -87,41 +79,6 @@ class Samples(Dataset[tuple[torch.Tensor, ...]]):
                 "there is nobody to paste: no person has all keypoints but the face's", hint="set augment.copy_paste=0"
             )
         return donors
-
-    def _exchanged(self, index: int, rng: np.random.Generator) -> int:
-        """Return ``index``, or in the shares of further data a photo of theirs."""
-        draw = rng.random()
-        for share, first, count in self._more:
-            if draw < share:
-                return first + int(rng.integers(count))
-            draw -= share
-        return index
-
-    def _readable(self, index: int) -> tuple[Photo, NDArray[np.uint8]]:
-        for candidate in range(index, index + len(self._photos)):
-            candidate %= len(self._photos)
-            image = self._cache.get(candidate)
-            if image is None and candidate not in self.broken:
-                image = cv2.imread(str(self._photos[candidate].path), cv2.IMREAD_COLOR)
-            if image is not None:
-                return self._photos[candidate], image
-            if candidate not in self.broken:
-                self.broken.add(candidate)
-                _LOG.warning("skipping %s: it cannot be decoded", self._photos[candidate].path)
-        raise ConfigError("no training photo can be read", hint="see `trt-pose train RECIPE --check`")
-
-    def _fill_cache(self) -> None:
-        left = self._recipe.data.cache_gb * 1e9
-        for index, photo in enumerate(self._photos):
-            left -= 3 * photo.width * photo.height
-            if left < 0:
-                return
-            image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
-            if image is None:
-                self.broken.add(index)
-                _LOG.warning("skipping %s: it cannot be decoded", photo.path)
-            else:
-                self._cache[index] = image
 
 
 class BatchNumbers:
