@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from converters.frames import calibration_frames
-from converters.parity import Side, compare_sides
+from converters.parity import compare_sides
+from converters.parity_side import Side
 from trt_pose_app.engines.open import open_engine
 from trt_pose_app.models.bundle import read_bundle
 
@@ -28,10 +29,9 @@ def main() -> int:
     options = parser.parse_args()
     source, result = read_bundle(options.source), read_bundle(options.engine)
     with ExitStack() as stack:
-        sides = [
-            Side(bundle.label, bundle.spec, stack.enter_context(open_engine(bundle, backend=backend)))
-            for bundle, backend in ((source, "cpu"), (result, "auto"))
-        ]
+        on_cpu = stack.enter_context(open_engine(source, backend="cpu"))
+        built = stack.enter_context(open_engine(result))
+        sides = [Side(source.label, source.spec, on_cpu), Side(result.label, result.spec, built)]
         report = compare_sides(sides[0], sides[1], calibration_frames(options.pictures, options.frames))
     print(json.dumps(report.to_dict(), indent=2))
     return 0 if report.passed else 1

@@ -16,6 +16,7 @@ pytest.importorskip("cv2")
 from converters.bundle_writer import write_bundle
 from converters.source_network import open_source_network
 from tests.converters.networks import small_model, small_spec
+from tests.converters.pickles import torch2trt_pickle, write_torch_zip
 from trt_pose_app.cli.convert import command
 from trt_pose_app.errors import (
     ChecksumError,
@@ -197,3 +198,29 @@ def test_a_run_s_folder_stands_for_its_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"broken")
     with pytest.raises(ModelSpecError, match=r"last\.pt"):
         open_source_network(str(tmp_path))
+
+
+@pytest.fixture
+def torch2trt(tmp_path: Path) -> Path:
+    """What the notebook of trt_pose saved: an engine and the names of its tensors."""
+    names = {"input_names": ["input_0"], "output_names": ["output_0", "output_1"]}
+    path = tmp_path / "resnet18_baseline_att_224x224_A_epoch_249_trt.pth"
+    return write_torch_zip(path, torch2trt_pickle(b"ftrt" + bytes(range(256)) * 40, names))
+
+
+def test_an_engine_of_torch2trt_is_taken_out_without_torch_or_tensorrt(torch2trt: Path, cache: Path) -> None:
+    result = convert(torch2trt, "--to", "engine", "--json")
+    assert result.return_value == 0
+    report = json.loads(result.stdout)
+    path = cache / "resnet18_baseline_att_224x224_A.engine"
+    assert report["written"] == [str(path), str(path.with_suffix(".toml"))]
+    assert path.read_bytes() == b"ftrt" + bytes(range(256)) * 40
+    spec = store.find("resnet18_baseline_att_224x224_A").spec
+    assert (spec.input.name, spec.outputs) == ("input_0", {"cmap": "output_0", "paf": "output_1"})
+
+
+def test_an_engine_of_torch2trt_is_no_network(torch2trt: Path, cache: Path) -> None:
+    with pytest.raises(ConfigError, match="from which no network can be had back") as caught:
+        convert(torch2trt)
+    assert "--to engine takes it out" in caught.value.hint
+    assert files(cache) == []

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.cuda_stand_in import StandIn
 from tests.networks import write_affine_network
 from tests.tensorrt_stand_in import API, VERSIONS, engine_bytes
 from trt_pose_app.engines.cache import EngineRecord, record_path
+from trt_pose_app.engines.onnxruntime import Backend
 from trt_pose_app.engines.open import open_engine
 from trt_pose_app.engines.tensorrt import TensorRtEngine
 from trt_pose_app.errors import ConfigError, DependencyError, EngineError, EngineStaleError, ModelSpecError
@@ -210,6 +212,65 @@ def test_an_onnx_file_goes_to_onnx_runtime(tmp_path: Path) -> None:
     bundle = Bundle(ModelSpec.model_validate(SPEC), write_affine_network(tmp_path / "affine.onnx"))
     with open_engine(bundle, backend="cpu", threads=1) as engine:
         assert engine.backend == "onnxruntime-cpu"
+
+
+@pytest.fixture
+def built(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """A network with the engine that was built from it beside it."""
+    monkeypatch.setattr("trt_pose_app.engines.tensorrt.CudaRuntime", lambda: stand_in.cuda)
+    version = stand_in.tensorrt.__version__
+    path = write_engine(tmp_path, version)
+    gpu = stand_in.cuda.gpu()
+    replace(record_of(path, version), gpu=gpu.name, sm=gpu.sm).write(path)
+    return Bundle(ModelSpec.model_validate(SPEC), path.with_suffix(".onnx"))
+
+
+@pytest.mark.parametrize(
+    ("backend", "allowed", "runs_on"),
+    [("auto", True, "tensorrt"), ("auto", False, "onnxruntime-cpu"), ("cpu", True, "onnxruntime-cpu")],
+)
+def test_an_engine_stands_for_the_network_it_was_built_from(
+    built: Bundle, backend: Backend, allowed: bool, runs_on: str
+) -> None:
+    with open_engine(built, backend=backend, threads=1, built=allowed) as engine:
+        assert engine.backend == runs_on
+
+
+def _changed_network(built: Bundle) -> None:
+    write_affine_network(built.path, side=4)
+
+
+def _without_record(built: Bundle) -> None:
+    record_path(built.path.with_suffix(".engine")).unlink()
+
+
+def _broken_record(built: Bundle) -> None:
+    record_path(built.path.with_suffix(".engine")).write_text("{}")
+
+
+def _other_tensorrt(built: Bundle) -> None:
+    path = built.path.with_suffix(".engine")
+    record = EngineRecord.read(path)
+    assert record is not None
+    replace(record, tensorrt="7.1").write(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_changed_network, "was not built from the present affine.onnx"),
+        (_without_record, "was not built from the present affine.onnx"),
+        (_broken_record, "build again: trt-pose convert"),
+        (_other_tensorrt, "and was 7.1"),
+    ],
+)
+def test_an_engine_that_does_not_fit_is_left_aside_with_a_word(
+    built: Bundle, caplog: pytest.LogCaptureFixture, change: Callable[[Bundle], None], said: str
+) -> None:
+    change(built)
+    with open_engine(built, threads=1, built=True) as engine:
+        assert engine.backend == "onnxruntime-cpu"
+    assert said in caplog.text
 
 
 def test_without_tensorrt_the_message_says_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,13 @@ def _thresholds(spec: ModelSpec, config: ModelConfig) -> dict[str, Any]:
 
 
 def _open_engine(bundle: Bundle, config: ModelConfig) -> Engine:
-    return open_engine(bundle, backend=config.backend, threads=config.threads, cache=cache_directory() / "engines")
+    return open_engine(
+        bundle,
+        backend=config.backend,
+        threads=config.threads,
+        cache=cache_directory() / "engines",
+        built=config.input_size is None,
+    )
 
 
 def _lacks(spec: ModelSpec, table: str) -> ModelSpecError:

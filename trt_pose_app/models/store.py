@@ -95,7 +95,7 @@ def installed(search: Sequence[Path]) -> list[Installed]:
     for path in _files(search):
         spec, problem = None, None
         if path.suffix == CHECKPOINT_SUFFIX:
-            problem = "a checkpoint: export it to ONNX"
+            problem = f"a checkpoint: {convert_first(path.stem)}"
         else:
             try:
                 spec = find(str(path.absolute()), search=search).spec

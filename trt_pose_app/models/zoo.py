@@ -73,7 +73,7 @@ class ZooEntry(BaseModel):
 
     @property
     def needs_conversion(self) -> bool:
-        """Whether it is a checkpoint, which must be exported to ONNX before it can run."""
+        """Whether it is a checkpoint, which `trt-pose convert` makes a network of before it can run."""
         return self.filename.endswith(CHECKPOINT_SUFFIX)
 
 
