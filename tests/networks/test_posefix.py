@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trt_pose_app.decode.pose_maps import PoseMaps
 from trt_pose_app.decode.soft_argmax import SoftArgmax as HostSoftArgmax
+from trt_pose_app.models.spec import ModelSpec
 
 torch = pytest.importorskip("torch")
 
@@ -130,6 +131,12 @@ def test_the_published_network_has_its_shape() -> None:
     assert (xy.shape, confidence.shape) == ((1, K, 2), (1, K))
     network.train()
     assert network(torch.zeros(2, 3, 64, 64), torch.zeros(2, K, 2), torch.ones(2, K)).shape == (2, K, 16, 16)
+
+
+def test_a_refiner_s_spec_names_its_inputs() -> None:
+    content = PoseFixVariant().spec().model_dump(exclude={"refiner"})
+    with pytest.raises(ValueError, match=r"needs a \[refiner\] table"):
+        ModelSpec.model_validate(content)
 
 
 @pytest.mark.parametrize(("width", "height"), [(288, 384), (192, 256)])
