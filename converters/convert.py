@@ -188,8 +188,12 @@ def _changed(
             tell("uint8 NHWC BGR in")
     if request.precision != "fp32":
         with stages(request.precision) as tell:
-            change = to_fp16 if request.precision == "fp16" else to_int8
-            model, spec = change(model, spec, frames, progress=stages.progress)
+            if request.precision == "fp16":
+                model, spec = to_fp16(model, spec, frames, progress=stages.progress)
+            else:
+                model, spec = to_int8(
+                    model, spec, frames, method=request.method, search_s=request.search_s, progress=stages.progress
+                )
             tell(f"{len(kept_layers(model))} layers in float32, {model.ByteSize() / 1e6:.1f} MB")
     if request.fuse_peaks:
         from converters.fuse import fuse_peaks

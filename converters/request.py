@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from converters.parity_report import ParityReport
-from converters.precision import Kept
+from converters.precision import SEARCH_S, Kept, Method
 from trt_pose_app.models.spec import ModelSpec
 
 
@@ -19,7 +19,8 @@ class Request:
     ``output`` is a file name.onnx (or name.engine), a folder, or None for the models cache, where `trt-pose run
     --model NAME` looks. ``annotations`` (COCO) with its ``images`` let both sides' AP be compared, and are what to
     calibrate with unless ``calibration`` names pictures or a video. ``budget`` changes single limits of the precision's
-    ``Budget``; ``force`` writes all the same. ``workspace_mib`` and ``dla_core`` are for engines, see
+    ``Budget``; ``force`` writes all the same. For int8, ``method`` chooses the activations' ranges, and ``search_s`` is
+    how long to look for the layers that it harms most. ``workspace_mib`` and ``dla_core`` are for engines, see
     ``EngineOptions``.
     """
 
@@ -36,6 +37,8 @@ class Request:
     annotations: Path | None = None
     images: Path | None = None
     frames: int | None = None
+    method: Method = "error"
+    search_s: float = SEARCH_S
     budget: Mapping[str, float | None] = field(default_factory=dict)
     force: bool = False
     spec: Path | None = None

@@ -2,7 +2,8 @@
 
 from converters.precision.fp16 import to_fp16
 from converters.precision.half_emulation import emulate_half
-from converters.precision.int8 import to_int8
+from converters.precision.int8 import SEARCH_S, to_int8
 from converters.precision.record import Kept, kept_layers
+from converters.precision.thresholds import Method
 
-__all__ = ["Kept", "emulate_half", "kept_layers", "to_fp16", "to_int8"]
+__all__ = ["SEARCH_S", "Kept", "Method", "emulate_half", "kept_layers", "to_fp16", "to_int8"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 _OPSET = 13  # the first whose DequantizeLinear has an axis
 _SENSITIVITY_FRAMES = 2  # each layer runs over them alone
 _SEARCH_FRAMES = 12
+SEARCH_S = 180.0
+_CLOSE_ENOUGH = 16  # the search ends when it knows the number of layers to a sixteenth
 _SINGLE_LAYERS = 80  # up to so many are measured one by one
 _GROUP, _CLOSER_LOOKS = 6, 8  # beyond: layers of a group, groups looked at layer by layer
 
@@ -38,15 +41,16 @@ def to_int8(
     method: Method = "error",
     per_channel: bool = True,
     budget_db: float = 20.0,
-    tries: int = 10,
+    search_s: float = SEARCH_S,
     progress: Progress = silent,
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """Return the network with explicit QuantizeLinear / DequantizeLinear around its convolutions and matrix products.
 
     ``frames`` (H, W, 3) uint8 BGR are what the network will see, 64 or more; ``method`` chooses the activations' range
     from them (see ``thresholds``). If the outputs' signal-to-noise ratio against float32 stays below ``budget_db``,
-    the layers that lose most when quantised alone are left in float32, as few as ``tries`` steps of a search find
-    enough. ``kept_layers(result)`` lists them. The same input gives the same result.
+    the layers that lose most when quantised alone are left in float32, as few as a search of about ``search_s`` seconds
+    finds enough; 0 leaves none. ``kept_layers(result)`` lists them. The same input gives the same result unless that
+    time runs out.
     Raises EngineBuildError for a network without such layers, one that cannot run, or when no layer fits the budget.
     """
     prepared = fold_bias(plain(fold_batch_norm(at_least(model, _OPSET))))
@@ -57,7 +61,8 @@ def to_int8(
     limits = thresholds(prepared, [node.input[0] for node in layers], feeds, method, progress)
     names = [node.name for node in layers]
     everything = quantise(prepared, names, limits, per_channel=per_channel)
-    kept = _worst_layers(prepared, everything, names, spec, feeds, budget_db, tries, progress)
+    search = _Search(prepared, everything, names, spec, feeds, search_s, progress)
+    kept = search.worst_layers(budget_db) if search_s > 0 else {}
     if len(kept) == len(names):
         raise EngineBuildError(
             f"no layer of {spec.name} can be int8 within {budget_db:g} dB",
@@ -74,61 +79,76 @@ def to_int8(
     return result, ModelSpec.model_validate(changed.model_dump())
 
 
-def _worst_layers(
-    prepared: onnx.ModelProto,
-    everything: onnx.ModelProto,
-    names: Sequence[str],
-    spec: ModelSpec,
-    feeds: Feeds,
-    budget_db: float,
-    tries: int,
-    progress: Progress,
-) -> dict[str, str]:
-    """Return the layers to leave in float32 for the budget, worst first, each with its own loss as the reason."""
-    search = Switchboard(prepared, everything, names, spec, _spread(feeds, _SEARCH_FRAMES))
-    quality = search.quality_db(names)
-    _LOG.info("all %d layers in int8: %.1f dB", len(names), quality)
-    if quality >= budget_db:
-        return {}
-    alone = Switchboard(prepared, everything, names, spec, _spread(feeds, _SENSITIVITY_FRAMES))
-    left_db = _qualities(alone, names, progress)
-    order = sorted(names, key=lambda name: left_db[name])
-    low, high = 0, len(order)  # low: known as too few, high: enough
-    found = False
-    for i in range(tries):
-        if high - low <= 1:
-            break
-        progress("searching", i, tries)
-        # Few layers do most of the harm: double their number until it is enough, then bisect.
-        middle = (low + high) // 2 if found else min(len(order) - 1, max(1, 2 * low, len(order) // 32))
-        quality = search.quality_db(order[middle:])
-        _LOG.info("%d of %d layers in float32: %.1f dB", middle, len(names), quality)
-        found |= quality >= budget_db
-        low, high = (low, middle) if quality >= budget_db else (middle, high)
-    progress("searching", tries, tries)
-    return {name: f"alone in int8 it leaves {left_db[name]:.1f} dB" for name in order[:high]}
+class _Search:
+    """Looks for the fewest layers that must stay in float32. What is cheap and tells much comes first."""
 
+    def __init__(
+        self,
+        prepared: onnx.ModelProto,
+        everything: onnx.ModelProto,
+        names: Sequence[str],
+        spec: ModelSpec,
+        feeds: Feeds,
+        seconds: float,
+        progress: Progress,
+    ) -> None:
+        self._networks = (prepared, everything)
+        self._names, self._spec, self._feeds, self._progress = names, spec, feeds, progress
+        self._seconds, self._start = seconds, time.monotonic()
 
-def _qualities(board: Switchboard, names: Sequence[str], progress: Progress) -> dict[str, float]:
-    """Return what each layer alone in int8 leaves of the outputs, in dB.
+    def worst_layers(self, budget_db: float) -> dict[str, str]:
+        """Return the layers to leave in float32 for the budget, worst first, each with its own loss as the reason."""
+        together = self._board(_SEARCH_FRAMES)
+        quality = together.quality_db(self._names)
+        _LOG.info("all %d layers in int8: %.1f dB", len(self._names), quality)
+        if quality >= budget_db:
+            return {}
+        left_db = self._measured(self._board(_SENSITIVITY_FRAMES))
+        order = sorted(self._names, key=lambda name: left_db[name])
+        low, high = 0, len(order)  # low: known as too few, high: enough
+        found = False
+        while high - low > max(1, high // _CLOSE_ENOUGH) and not (found and self._share() >= 1):
+            # Few layers do most of the harm: double their number until it is enough, then bisect.
+            middle = (low + high) // 2 if found else min(len(order) - 1, max(1, 2 * low, len(order) // 32))
+            self._progress("searching, seconds", *self._time())
+            quality = together.quality_db(order[middle:])
+            _LOG.info("%d of %d layers in float32: %.1f dB", middle, len(order), quality)
+            found |= quality >= budget_db
+            low, high = (low, middle) if quality >= budget_db else (middle, high)
+        self._progress("searching, seconds", round(self._seconds), round(self._seconds))
+        return {name: f"alone in int8 it leaves {left_db[name]:.1f} dB" for name in order[:high]}
 
-    A network of many layers is asked in groups of neighbours first; only those of the worst groups are asked one by
-    one, the others count as their group.
-    """
-    size = 1 if len(names) <= _SINGLE_LAYERS else _GROUP
-    groups = [names[i : i + size] for i in range(0, len(names), size)]
-    closer = 0 if size == 1 else _CLOSER_LOOKS
-    total = len(groups) + closer * size
-    found: dict[str, float] = {}
-    for i, group in enumerate(groups):
-        progress("measuring layers", i, total)
-        found.update(dict.fromkeys(group, board.quality_db(group)))
-    worst = sorted(groups, key=lambda group: found[group[0]])[:closer]
-    for i, name in enumerate(name for group in worst for name in group):
-        progress("measuring layers", len(groups) + i, total)
-        found[name] = board.quality_db([name])
-    progress("measuring layers", total, total)
-    return found
+    def _measured(self, board: Switchboard) -> dict[str, float]:
+        """Return what each layer alone in int8 leaves of the outputs, in dB.
+
+        A network of many layers is asked in groups of neighbours first; only those of the worst groups are asked one
+        by one, as long as half of the time is left, and the others count as their group.
+        """
+        size = 1 if len(self._names) <= _SINGLE_LAYERS else _GROUP
+        groups = [self._names[i : i + size] for i in range(0, len(self._names), size)]
+        closer = 0 if size == 1 else _CLOSER_LOOKS * size  # layers to be asked one by one after that
+        found: dict[str, float] = {}
+        for i, group in enumerate(groups):
+            self._progress("measuring layers", i, len(groups) + closer)
+            found.update(dict.fromkeys(group, board.quality_db(group)))
+        worst = sorted(groups, key=lambda group: found[group[0]])[: closer // size]
+        for i, name in enumerate(name for group in worst for name in group):
+            if self._share() > 0.5:
+                break
+            self._progress("measuring layers", len(groups) + i, len(groups) + closer)
+            found[name] = board.quality_db([name])
+        self._progress("measuring layers", len(groups) + closer, len(groups) + closer)
+        return found
+
+    def _board(self, frames: int) -> Switchboard:
+        return Switchboard(*self._networks, self._names, self._spec, _spread(self._feeds, frames))
+
+    def _share(self) -> float:
+        """Return how much of the time is gone."""
+        return (time.monotonic() - self._start) / self._seconds
+
+    def _time(self) -> tuple[int, int]:
+        return min(round(time.monotonic() - self._start), round(self._seconds)), round(self._seconds)
 
 
 def _spread(feeds: Feeds, count: int) -> list[dict[str, NDArray[np.generic]]]:

@@ -273,12 +273,23 @@ def test_every_stage_is_told_to_its_end() -> None:
     to_int8(with_an_outlier(), small_spec(), PICTURES, per_channel=False, budget_db=30,
             progress=lambda *step: steps.append(step))  # fmt: skip
     assert list(dict.fromkeys(stage for stage, _, _ in steps)) == [
-        "measuring ranges", "collecting histograms", "measuring layers", "searching",
+        "measuring ranges", "collecting histograms", "measuring layers", "searching, seconds",
     ]  # fmt: skip
     for stage in dict.fromkeys(stage for stage, _, _ in steps):
         own = [(done, total) for name, done, total in steps if name == stage]
         assert own[-1][0] == own[-1][1]
         assert own == sorted(own)
+
+
+def test_without_time_for_a_search_every_layer_is_int8() -> None:
+    result, _ = to_int8(with_an_outlier(), small_spec(), PICTURES, per_channel=False, budget_db=30, search_s=0)
+    assert not kept_layers(result)
+
+
+def test_a_search_whose_time_is_out_still_holds_the_budget() -> None:
+    options: Any = {"per_channel": False, "method": "minmax", "budget_db": 30}
+    kept = kept_layers(to_int8(with_an_outlier(), small_spec(), PICTURES, search_s=1e-6, **options)[0])
+    assert len(kept) >= len(kept_layers(to_int8(with_an_outlier(), small_spec(), PICTURES, **options)[0])) > 0
 
 
 def test_a_network_without_weights_is_refused() -> None:

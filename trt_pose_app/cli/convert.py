@@ -42,7 +42,15 @@ _NEEDS = ("onnx", "onnxruntime", "onnxslim", "tomli_w", "cv2")
 @click.option("--input-size", metavar="HxW", help="Fix the input size; default: free where the network allows it.")
 @click.option("--opset", type=int, help="ONNX opset; default 17, which TensorRT 8.6 and later read.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Pictures or a video for int8 and comparison.")
-@click.option("--frames", type=click.IntRange(1), help="How many of them; default 8, for int8 32.")
+@click.option("--frames", type=click.IntRange(1), help="How many of them; default 8, for int8 64.")
+@click.option(
+    "--method", type=click.Choice(["error", "entropy", "percentile", "minmax"]), default="error", show_default=True,
+    help="How int8 finds the range of a layer's input.",
+)  # fmt: skip
+@click.option(
+    "--search", "search_s", type=click.FloatRange(0), default=180.0, show_default=True, metavar="SECONDS",
+    help="How long to look for the layers that int8 harms most; 0: all in int8.",
+)  # fmt: skip
 @click.option("--annotations", type=click.Path(path_type=Path), help="COCO.json: also compare AP.")
 @click.option("--images", type=click.Path(path_type=Path), help="The photos' folder; default: near the annotations.")
 @click.option("--budget", "budgets", multiple=True, metavar="LIMIT=VALUE", help="Change a limit; none: lift it.")
