@@ -40,7 +40,7 @@ def to_int8(
     *,
     method: Method = "error",
     per_channel: bool = True,
-    budget_db: float = 20.0,
+    budget_db: float = 18.0,
     search_s: float = SEARCH_S,
     progress: Progress = silent,
 ) -> tuple[onnx.ModelProto, ModelSpec]:
