@@ -1,11 +1,13 @@
 """Convert every kind of network in every precision and input, and print the parity figures as a Markdown table.
 
-    python scripts/convert_matrix.py ../shared [--only TEXT] [--precision fp32,fp16] [--input float,uint8] [--frames N]
-                                     [--annotations COCO.json [--images FOLDER]] [--threads N]
+    python scripts/convert_matrix.py ../shared [--only TEXT] [--precision fp32,fp16] [--input float,uint8]
+                                     [--annotations COCO.json [--images FOLDER]] [--threads N] [--row-seconds 180]
 
 ``../shared`` holds the networks and the functions that fill weights from a hash of each tensor's name, where the real
-ones cannot be had. Such networks see people everywhere, so for them only the errors of the outputs count. With
-annotations, AP before and after is measured for the networks with real weights. A line on stderr for each row.
+ones cannot be had. Such networks see people everywhere, so for them only the errors of the outputs count, and int8 is
+not searched for layers to leave out. With annotations, AP before and after is measured for the pose networks with real
+weights, once for each precision. A checkpoint is exported in its first row, the other rows start from that ONNX file.
+A line on stderr for each row. Needs torch.
 """
 
 from __future__ import annotations
@@ -13,14 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import runpy
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +51,8 @@ class Row:
     make: Callable[[Path], str]
     real: bool
     is_paf: bool = False
+    has_ap: bool = False
     size: tuple[int, int] | None = None
-    spec: Path | None = None
 
 
 def rows(shared: Path) -> list[Row]:
@@ -65,9 +71,9 @@ def rows(shared: Path) -> list[Row]:
         Row("rtmpose-m", lambda folder: openmmlab(pose, folder, "rtmpose-m"), False),
         Row("mobilenetv2", lambda folder: openmmlab(pose, folder, "mobilenetv2"), False),
         Row("rtmdet-nano", lambda folder: rtmdet(weights, folder), True),
-        Row("openpose-lightweight", lambda _: str(weights / "openpose-lightweight.onnx"), True, True),
-        Row("tinypose", lambda _: str(weights / "tinypose-256x192.onnx"), True),
-        Row("pose-nano", lambda _: "pose-nano", True, True),
+        Row("openpose-lightweight", lambda _: "openpose-lightweight", True, True, has_ap=True),
+        Row("tinypose", lambda _: "tinypose-256x192", True, has_ap=True),
+        Row("pose-nano", lambda _: "pose-nano", True, True, has_ap=True),
     ]
 
 
@@ -120,13 +126,56 @@ def cells(conversion: Conversion, seconds: float) -> tuple[str, ...]:
     )
 
 
-def reason_to_skip(row: Row, kind: str) -> str | None:
-    """Return why a row cannot be made here, or None."""
-    if kind == "fused" and not row.is_paf:
-        return "has no limbs to fuse"
-    if kind == "fused" and find_spec("converters.fuse") is None:
-        return "converters/fuse.py is not there"
-    return None
+class RowTimeoutError(Exception):
+    """A row took too long."""
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise RowTimeoutError when the body takes longer."""
+
+    def out_of_time(*_: object) -> None:
+        raise RowTimeoutError(f"took more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, out_of_time)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def machine() -> str:
+    """Return on what, with what and when this was measured."""
+    import onnxruntime
+
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
+    processor = f"{len(names)} cores of {names[0]}" if names else platform.processor()
+    return f"{processor}, ONNX Runtime {onnxruntime.__version__}, {date.today():%-d %B %Y}"
+
+
+def request_of(row: Row, source: str, precision: Any, kind: str, output: Path, options: argparse.Namespace) -> Request:
+    """Return what one row of the table asks for."""
+    measured = row.has_ap and kind == "float"
+    photos = options.shared / "images/coco_train_teacher/images"
+    return Request(
+        source=source,
+        output=output,
+        precision=precision,
+        uint8_input=kind == "uint8",
+        fuse_peaks=kind == "fused",
+        size=row.size,
+        calibration=photos if photos.is_dir() else None,
+        frames=(24 if row.real else 8) if precision == "int8" else 4,
+        search_s=30 if row.real else 0,
+        annotations=options.annotations if measured else None,
+        images=options.images,
+        budget={} if row.real else NOISE,
+        force=True,  # the table shows figures that break a budget, and the next rows start from the file
+        threads=options.threads,
+    )
 
 
 def main() -> int:
@@ -136,51 +185,41 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--precision", default=",".join(PRECISIONS))
     parser.add_argument("--input", default=",".join(INPUTS))
-    parser.add_argument("--frames", type=int)
     parser.add_argument("--annotations", type=Path)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--row-seconds", type=int, default=180)
     options = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    weights = Path(__file__).parents[1] / "weights"
-    print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}", flush=True)
+    search = [Path(__file__).parents[1] / "weights", options.shared / "weights"]
+    print(f"{machine()}\n\n| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}", flush=True)
     failed = False
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for row in rows(options.shared):
-            if options.only not in row.name:
-                continue
+    for row in rows(options.shared):
+        if options.only not in row.name:
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
             source = row.make(folder)
             for precision in options.precision.split(","):
                 for kind in options.input.split(","):
+                    if kind == "fused" and not row.is_paf:
+                        continue
+                    output = folder / f"{row.name.split()[0]}-{precision}-{kind}.onnx"
+                    start = time.monotonic()
                     figures: tuple[str, ...]
-                    if (reason := reason_to_skip(row, kind)) is not None:
-                        figures = (*[""] * 9, f"skipped: {reason}")
-                    else:
-                        measured = row.real and row.name != "rtmdet-nano"
-                        request = Request(
-                            source=source,
-                            output=folder / "out",
-                            precision=precision,
-                            uint8_input=kind == "uint8",
-                            fuse_peaks=kind == "fused",
-                            size=row.size,
-                            frames=options.frames,
-                            annotations=options.annotations if measured else None,
-                            images=options.images,
-                            budget={} if row.real else NOISE,
-                            threads=options.threads,
-                        )
-                        start = time.monotonic()
-                        try:
-                            conversion = convert(request, Stages(), search=[weights, options.shared / "weights"])
-                            figures = cells(conversion, time.monotonic() - start)
-                            failed |= not conversion.passed
-                        except TrtPoseError as error:
-                            figures = (*[""] * 9, f"failed: {error}")
-                            failed = True
+                    try:
+                        with time_limit(options.row_seconds):
+                            request = request_of(row, source, precision, kind, output, options)
+                            conversion = convert(request, Stages(), search=search)
+                        figures = cells(conversion, time.monotonic() - start)
+                        failed |= not conversion.passed
+                        if source.endswith(".pth"):
+                            source = str(output)
+                    except (TrtPoseError, RowTimeoutError) as error:
+                        figures = (*[""] * 9, f"failed: {error}")
+                        failed = True
                     print(f"| {' | '.join((row.name, precision, kind, *figures))} |", flush=True)
-                    print(f"{row.name} {precision} {kind}: {figures[-1]}", file=sys.stderr)
+                    print(f"{row.name} {precision} {kind}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     return int(failed)
 
 
