@@ -13,7 +13,7 @@ class Budget:
     """Limits of a ``ParityReport``; None: not looked at.
 
     ``max_error`` and ``mean_error`` are of each output, relative to its range in the source. ``argmax`` is the least
-    share of keypoints in sight whose peak stays, give or take a cell, ``people`` that of people (or boxes) found
+    share of keypoints in sight whose peak stays a peak, give or take a cell, ``people`` that of people (or boxes) found
     again, ``shift_px`` the largest mean shift of their keypoints in pixels of the network's input, ``ap_loss`` in
     points of 100.
     """
