@@ -50,7 +50,6 @@ def draw_targets(
     hide_unknown: bool,
     hide_ignored: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
-
 def cut_crops(
     image: NDArray[np.uint8],
     scale: NDArray[np.float32],

@@ -1,4 +1,4 @@
-"""The C++ tests of the parser and of the crops, built with the address and undefined-behaviour sanitizers, and their fuzz loop."""
+"""The C++ tests of parser and crops, built with the address and undefined-behaviour sanitizers, and fuzzed."""
 
 import shutil
 import subprocess

@@ -1,5 +1,7 @@
 """``mp.solutions``: the pose and what draws it."""
 
-from trt_pose_app.compat.mediapipe.solutions import drawing_styles, drawing_utils, pose
+from . import drawing_styles as drawing_styles
+from . import drawing_utils as drawing_utils
+from . import pose as pose
 
 __all__ = ["drawing_styles", "drawing_utils", "pose"]
