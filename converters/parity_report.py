@@ -11,7 +11,8 @@ from converters.budget import Budget
 @dataclass(frozen=True, slots=True)
 class OutputParity:
     """One output over all frames. ``range`` is largest minus smallest value of the source, ``max_error`` and
-    ``mean_error`` are absolute. ``argmax`` is the share of keypoints in sight whose peak stays, None where there are none."""
+    ``mean_error`` are absolute. ``argmax`` is the share of keypoints in sight whose peak stays, None for an output
+    without peaks."""
 
     role: str
     range: float
