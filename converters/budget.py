@@ -36,11 +36,17 @@ BUDGETS = {
 }
 
 
-def budget_for(precision: str, changes: Mapping[str, float | None]) -> Budget:
-    """Return the default budget of a precision with some limits changed. Raises ConfigError for an unknown one."""
+def budget_for(precision: str, changes: Mapping[str, float | None], *, kind: str) -> Budget:
+    """Return the default budget of a precision and a ``kind`` of network with some limits changed.
+
+    Raises ConfigError for an unknown limit.
+    """
     names = [field.name for field in fields(Budget)]
     if unknown := sorted(changes.keys() - set(names)):
         raise ConfigError(f"there is no limit {', '.join(unknown)}", hint=f"limits are {', '.join(names)}")
     if wrong := sorted(name for name, limit in changes.items() if limit is not None and not limit >= 0):
         raise ConfigError(f"the limit {', '.join(wrong)} is negative or not a number", hint="limits start at 0")
-    return replace(BUDGETS[precision], **changes)
+    budget = BUDGETS[precision]
+    if kind == "detector" and precision != "fp32":
+        budget = replace(budget, max_error=None)  # a box around nobody, of which there are thousands, may be any
+    return replace(budget, **changes)

@@ -49,10 +49,10 @@ def convert(request: Request, stages: Stages, *, search: Sequence[Path] = ()) ->
     ``search`` are the model directories in which names are looked up. Raises ConfigError, ModelError,
     DependencyError, EngineError.
     """
-    budget = budget_for(request.precision, request.budget)
     with stages("read") as tell:
         source = open_source_network(request.source, spec=request.spec, task=request.task, search=search)
         tell(source.description)
+    budget = budget_for(request.precision, request.budget, kind=source.spec.kind)
     target = target_of(request, source)
     if source.engine is not None:
         return _unpack_engine(request, source, source.engine, target, stages)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.budget import BUDGETS, Budget
+from converters.budget import Budget, budget_for
 from converters.parity_ap import AnnotatedPhotos
 from converters.parity_people import PeopleCount, has_people, in_sight
 from converters.parity_report import OutputParity, ParityReport
@@ -74,7 +74,7 @@ def compare_sides(
         frames=len(frames),
         outputs=tuple(tallies[role].report() for role in source.spec.outputs if role in tallies),
         people=None if people is None else people.report(),
-        budget=budget or BUDGETS[result.spec.precision],
+        budget=budget or budget_for(result.spec.precision, {}, kind=result.spec.kind),
         ap=None if photos is None else (photos.average_precision(source), photos.average_precision(result)),
     )
 

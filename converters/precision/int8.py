@@ -25,7 +25,7 @@ from trt_pose_app.models.spec import ModelSpec
 _LOG = logging.getLogger(__name__)
 
 _OPSET = 13  # the first whose DequantizeLinear has an axis
-_SENSITIVITY_FRAMES = 2  # each layer runs over them alone
+_SENSITIVITY_FRAMES = 4  # each layer runs over them alone
 _SEARCH_FRAMES = 12
 SEARCH_S = 180.0
 _CLOSE_ENOUGH = 16  # the search ends when it knows the number of layers to a sixteenth

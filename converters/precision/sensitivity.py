@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from converters.precision.feeds import Feed
 from converters.precision.plain_graph import replace_nodes
 from converters.precision.session import Session
+from converters.precision.signals import Signals, signals_of
 from trt_pose_app.models.spec import ModelSpec
 
 _SWITCHES = "int8_switches"
@@ -40,26 +41,22 @@ class Switchboard:
         self._reference = [self._run(feed, ()) for feed in self._feeds]
 
     def quality_db(self, layers: Collection[str]) -> float:
-        """Return the signal-to-noise ratio in dB, of the worst output, with these layers in int8.
+        """Return the signal-to-noise ratio in dB, of the worst of ``signals_of``, with these layers in int8.
 
-        Signal is an output's power, noise that of its difference from float32, both summed over all frames.
+        Signal is its power, noise that of its difference from float32, both summed over all frames.
         """
-        noise: dict[str, float] = dict.fromkeys(self._spec.outputs.values(), 0.0)
-        signal = dict(noise)
+        signal: dict[str, float] = {}
+        noise: dict[str, float] = {}
         for feed, reference in zip(self._feeds, self._reference):
             for name, values in self._run(feed, layers).items():
-                signal[name] += float(np.square(reference[name]).sum())
-                noise[name] += float(np.square(reference[name] - values).sum())
+                signal[name] = signal.get(name, 0.0) + float(np.square(reference[name]).sum())
+                noise[name] = noise.get(name, 0.0) + float(np.square(reference[name] - values).sum())
         return min(_decibel(signal[name], noise[name]) for name in signal)
 
-    def _run(self, feed: Mapping[str, NDArray[Any]], layers: Collection[str]) -> dict[str, NDArray[np.float64]]:
+    def _run(self, feed: Mapping[str, NDArray[Any]], layers: Collection[str]) -> Signals:
         switches = np.array([layer in layers for layer in self._layers])
         outputs = self._session.run(list(self._spec.outputs.values()), {**feed, _SWITCHES: switches})
-        if self._spec.paf is not None and (background := self._spec.paf.background_channel) is not None:
-            # It is near 1 everywhere and would outshine every keypoint.
-            name = self._spec.outputs.get("cmap", "")
-            outputs[name] = np.delete(outputs[name], background, axis=1) if name in outputs else outputs[name]
-        return {name: values.astype(np.float64) for name, values in outputs.items()}
+        return signals_of(self._spec, outputs)
 
 
 def _switched(plain: onnx.ModelProto, quantised: onnx.ModelProto, layers: Sequence[str]) -> onnx.ModelProto:

@@ -130,7 +130,7 @@ def test_of_top_down_networks_what_is_in_sight_counts(
 )
 def test_wrong_limits_are_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        budget_for("int8", changes)
+        budget_for("int8", changes, kind="paf")
 
 
 def test_no_frames_prove_nothing(source: Bundle) -> None:
