@@ -132,7 +132,10 @@ class _Comparison:
             )
             worst = max((output.relative_max for output in report.outputs), default=None)
             errors = "" if worst is None else f", largest error {worst:.2g} of the range"
-            people = "" if report.people is None else f", {report.people.found:.1%} of people again"
+            people = ""
+            if report.people is not None:
+                found = f"{report.people.found:.1%} of people again"
+                people = ", nobody found on either side" if report.people.nobody else f", {found}"
             tell(f"{report.frames} frames{errors}{people}")
         self.reports.append(report)
 

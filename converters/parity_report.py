@@ -41,6 +41,11 @@ class PeopleParity:
     shift_px: float
     shift_p95_px: float
 
+    @property
+    def nobody(self) -> bool:
+        """Whether neither side found anybody, so that nothing was compared."""
+        return self.source == self.result == 0
+
 
 @dataclass(frozen=True, slots=True)
 class ParityReport:

@@ -37,6 +37,13 @@ def target_of(request: Request, source: SourceNetwork) -> Path:
     else:
         target = output / f"{name}{suffix}"
     changed = request.precision != "fp32" or request.uint8_input or request.fuse_peaks or request.batch or request.size
+    named_anew = request.output or request.name or request.spec
+    if request.to == "onnx" and source.path.suffix == ".onnx" and not (changed or named_anew):
+        # A copy in the cache would stand before the model of that name ever after.
+        raise ConfigError(
+            f"{source.path} is an ONNX network already",
+            hint="say what to change (--precision, --input, --fuse-peaks, --input-size, --to), or give it a --name",
+        )
     # An engine stands beside its network, which may be the very one that was given.
     for written in (target, target.with_suffix(".onnx")) if suffix and (changed or request.to == "onnx") else ():
         if written.exists() and written.samefile(source.path):

@@ -61,6 +61,14 @@ def test_the_result_goes_to_the_cache_and_is_found_by_name(source: Path, cache: 
     assert files(cache) == ["small-uint8.onnx", "small-uint8.toml"]
 
 
+def test_a_network_in_need_of_nothing_is_not_copied_over_its_name(source: Path, cache: Path) -> None:
+    """The copy in the cache would stand before the model of that name ever after."""
+    with pytest.raises(ConfigError, match="ONNX network already"):
+        convert(source)
+    assert files(cache) == []
+    assert convert(source, "--name", "twin").return_value == 0
+
+
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_other_precisions_hold_their_budget(source: Path, cache: Path, precision: str) -> None:
     # Random weights see people everywhere, and the least error moves them.
@@ -159,8 +167,8 @@ def test_a_bad_source_is_told_and_nothing_is_written(
         (["--name", "no/name"], "name"),
         (["-o", "mine.toml"], "toml"),
         (["-o", "source.onnx"], "over itself"),
-        (["--opset", "17"], "opset"),
-        (["--calibration", "absent"], "absent"),
+        (["--opset", "17", "--name", "other"], "opset"),
+        (["--calibration", "absent", "--name", "other"], "absent"),
         (["--to", "triton"], "folder"),
     ],
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +93,7 @@ def command(
         **options,
     )
     console = Console(stderr=True)
-    with console.status("") as status:
+    with console.status("") as status, _sigterm_interrupts():
         conversion = convert(request, Stages(_show_stages(console, status)), search=default_search(os.environ))
     for report in conversion.reports:
         _show_parity(report, console)
@@ -103,6 +106,16 @@ def command(
     outcome = "written all the same" if conversion.written else "nothing was written; --force writes it all the same"
     console.print(f"[red]the result is not within its budget[/]: {outcome}", highlight=False)
     return 1
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end the work as SIGINT does, so that temporary files go away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show_stages(console: Console, status: Any) -> Listener:
@@ -126,7 +139,13 @@ def _show_parity(report: ParityReport, console: Console) -> None:
         table.add_row(output.role, *figures)
     if report.outputs:
         console.print(table)
-    if (people := report.people) is not None:
+    if (people := report.people) is not None and people.nobody:
+        console.print(
+            "[yellow]nobody was found on either side: people were not compared;[/] "
+            "--calibration with pictures of people does",
+            highlight=False,
+        )
+    elif people is not None:
         console.print(
             f"people {people.source} and {people.result}, {people.found:.1%} with a partner; keypoint shift "
             f"{people.shift_px:.3f} px, p95 {people.shift_p95_px:.3f} px",

@@ -45,8 +45,9 @@ def import_tensorrt() -> ModuleType:
     except ImportError as error:
         raise DependencyError(
             f"TensorRT cannot be imported: {error}",
-            hint="a Jetson has it as the system package python3-libnvinfer, which only the system's Python sees: make "
-            "the environment with --system-site-packages; `trt-pose doctor` tells more",
+            hint="engines are built and run on the machine with the NVIDIA GPU. A Jetson has TensorRT as the system "
+            "package python3-libnvinfer, which an environment made with --system-site-packages sees; a PC takes it "
+            "with pip install tensorrt 'trt-pose-app[convert,tensorrt]'",
         ) from error
     module: ModuleType = tensorrt
     return module
