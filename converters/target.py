@@ -9,6 +9,7 @@ from converters.request import Request
 from converters.source_network import SourceNetwork
 from trt_pose_app.config.pattern import NAME
 from trt_pose_app.errors import ConfigError
+from trt_pose_app.models.bundle import MissingSpecError, read_bundle
 from trt_pose_app.models.spec import ModelSpec
 from trt_pose_app.models.store import cache_directory
 
@@ -38,7 +39,7 @@ def target_of(request: Request, source: SourceNetwork) -> Path:
         target = output / f"{name}{suffix}"
     changed = request.precision != "fp32" or request.uint8_input or request.fuse_peaks or request.batch or request.size
     named_anew = request.output or request.name or request.spec
-    if request.to == "onnx" and source.path.suffix == ".onnx" and not (changed or named_anew):
+    if request.to == "onnx" and not (changed or named_anew) and _is_bundle(source.path):
         # A copy in the cache would stand before the model of that name ever after.
         raise ConfigError(
             f"{source.path} is an ONNX network already",
@@ -49,6 +50,16 @@ def target_of(request: Request, source: SourceNetwork) -> Path:
         if written.exists() and written.samefile(source.path):
             raise ConfigError(f"{written} would be written over itself", hint="give another name with --name or -o")
     return target
+
+
+def _is_bundle(path: Path) -> bool:
+    if path.suffix != ".onnx":
+        return False
+    try:
+        read_bundle(path)
+    except MissingSpecError:
+        return False
+    return True
 
 
 def default_name(request: Request, spec: ModelSpec) -> str:
