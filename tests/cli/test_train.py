@@ -33,11 +33,20 @@ def test_check_lists_broken_missing_and_misdescribed_photos(recipe: Path) -> Non
     (photos / "0.png").write_bytes(b"no picture")
     (photos / "1.png").unlink()
     (photos / "2.png").write_bytes((photos / "3.png").read_bytes()[:40])
-    result = CliRunner().invoke(command, [str(recipe), "--check"], catch_exceptions=False)
-    assert result.exit_code == 0
+    result = CliRunner().invoke(command, [str(recipe), "--check"], catch_exceptions=False, standalone_mode=False)
+    assert result.return_value == 1
     lines = result.stdout.splitlines()
     assert [line.partition(": ")[2] for line in lines] == ["no such file", "cannot be decoded", "cannot be decoded"]
     assert "5 photos, 5 people, 3 flaws" in result.stderr
+
+
+def test_check_counts_one_flaw_as_one_and_none_as_good(recipe: Path) -> None:
+    check = [str(recipe), "--check"]
+    result = CliRunner().invoke(command, check, catch_exceptions=False, standalone_mode=False)
+    assert (result.return_value, result.stdout, result.stderr) == (0, "", "6 photos, 6 people, 0 flaws\n")
+    (recipe.parent / "photos/1.png").unlink()
+    result = CliRunner().invoke(command, check, catch_exceptions=False, standalone_mode=False)
+    assert (result.return_value, result.stderr) == (1, "5 photos, 5 people, 1 flaw\n")
 
 
 def test_a_wrong_recipe_is_an_error(recipe: Path) -> None:

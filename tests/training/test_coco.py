@@ -107,6 +107,32 @@ def test_every_flaw_is_told(stick_people):
 
 
 @pytest.mark.parametrize(
+    ("change", "sign", "people"),
+    [
+        ({"category_id": 7}, "of a category 7 that is not there", 0),
+        ({"id": 1}, "2 annotations have the id 1", 1),
+        ({"bbox": [0, 0, -1, 5]}, "a bbox of -1 x 5 pixels", 1),
+        ({"bbox": [0, 0, None, 5]}, "no bbox of four finite numbers", 0),
+        ({"bbox": None}, "no bbox of four finite numbers", 0),
+        ({"keypoints": [1, 1, 7] + [1, 1, 2] * 16}, "1 keypoint with v = 7", 1),
+        ({"keypoints": [1, 1, -1] * 2 + [1, 1, 2] * 15}, "2 keypoints with v = -1", 1),
+        ({"keypoints": [None, 1, 2] + [1, 1, 2] * 16}, "1 keypoint with numbers that are not finite", 1),
+        ({"keypoints": ["left", 1, 2] + [1, 1, 2] * 16}, "0 numbers, not 51", 0),
+    ],
+)
+def test_a_flawed_annotation_is_told_and_its_flawed_keypoints_are_unknown(stick_people, change, sign, people):
+    edit(stick_people, lambda content: content["annotations"][0].update(change))
+    data = read(stick_people)
+    assert len(data.flaws) == 1
+    assert sign in data.flaws[0]
+    photo = data.photos[0]
+    assert len(photo.xy) == people
+    if "keypoints" in change and people:
+        assert photo.visible[0, 0] == 0
+        assert photo.visible[0, 5] == 2
+
+
+@pytest.mark.parametrize(
     ("options", "sign"),
     [
         ({"category": "dog"}, "only person"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trt_pose_app.cli.log import set_up_logging
+from trt_pose_app.cli.status import counted
 from trt_pose_app.errors import DependencyError
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 @click.argument("recipe_file", metavar="RECIPE", type=click.Path(path_type=Path))
 @click.option("--set", "sets", multiple=True, metavar="TABLE.FIELD=VALUE", help="Lay a value over the recipe's.")
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Run folder; default runs/NAME.")
-@click.option("--check", is_flag=True, help="Only look through the recipe's data and list every flaw.")
+@click.option("--check", is_flag=True, help="Only list every flaw of the recipe's data; exit 1 if any.")
 @click.option("--export", type=click.Path(path_type=Path), help="Only write the run's network as FILE.onnx.")
-def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check: bool, export: Path | None) -> None:
+def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check: bool, export: Path | None) -> int:
     """Train a network as RECIPE says. The same command continues an interrupted run.
 
     Ctrl-C or SIGTERM ends after the present step with a checkpoint; a kill loses the steps since the last one.
@@ -35,8 +36,7 @@ def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check
     recipe = read_recipe(recipe_file, sets)
     folder = folder or Path("runs") / recipe.name
     if check:
-        _check(read_training_data(recipe.data))
-        return
+        return 1 if _check(read_training_data(recipe.data)) else 0
     try:
         import torch  # noqa: F401  # the one place that explains a missing extra
     except ImportError as error:
@@ -46,24 +46,29 @@ def command(recipe_file: Path, sets: tuple[str, ...], folder: Path | None, check
 
         export_onnx(folder, export)
         click.echo(export)
-        return
+        return 0
     source, validation = recipe.data, None
     if source.validation_annotations and source.validation_images:
         validation = read_coco(
             source.validation_annotations, source.validation_images, category=source.category, skeleton=source.skeleton
         )
     _train(recipe, read_training_data(source), validation, folder)
+    return 0
 
 
-def _check(data: TrainingData) -> None:
+def _check(data: TrainingData) -> int:
     from trt_pose_app.training.check import unreadable
 
+    found = 0
     for one in (data.main, *(more for more, _ in data.more)):
         flaws = [*one.flaws, *unreadable(one.photos)]
         for flaw in flaws:
             click.echo(flaw)
         people = sum(len(photo.xy) for photo in one.photos)
-        click.echo(f"{len(one.photos)} photos, {people} people, {len(flaws)} flaws", err=True)
+        counts = (counted(len(one.photos), "photo"), counted(people, "person", "people"), counted(len(flaws), "flaw"))
+        click.echo(", ".join(counts), err=True)
+        found += len(flaws)
+    return found
 
 
 def _train(recipe: Recipe, data: TrainingData, validation: KeypointData | None, folder: Path) -> None:

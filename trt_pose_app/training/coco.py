@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,13 @@ def read_coco(
         )
     learnt = _skeleton_of(entry, skeleton)
     by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
-    flaws = []
+    flaws = [*_shared_ids("annotations", notes), *_shared_ids("images", records)]
+    known = {c.get("id") for c in content["categories"]}
     for note in notes:
         if note.get("category_id") == entry["id"]:
             by_image[note.get("image_id")].append(note)
+        elif note.get("category_id") not in known:
+            flaws.append(f"annotation {note.get('id')} is of a category {note.get('category_id')} that is not there")
     if strays := by_image.keys() - {record["id"] for record in records}:
         flaws.append(f"{len(strays)} image ids of annotations are not among the images")
     photos = []
@@ -104,6 +107,11 @@ def read_coco(
     if not photos:
         raise ConfigError(f"none of the photos of {annotations} is in {images}", hint="check data.images")
     return KeypointData(tuple(photos), learnt, tuple(flaws))
+
+
+def _shared_ids(what: str, records: Iterable[Mapping[str, Any]]) -> list[str]:
+    times = Counter(record["id"] for record in records if "id" in record)
+    return [f"{n} {what} have the id {number}" for number, n in times.items() if n > 1]
 
 
 def _skeleton_of(entry: Mapping[str, Any], name: str | None) -> Skeleton:
@@ -131,14 +139,21 @@ def _photo(
     people, visible, boxes, ignore, main = [], [], [], [], []
     outlines: list[Outline] = []
     for note in notes:
-        x, y, w, h = note["bbox"]
+        name = f"{path.name}: annotation {note.get('id')}"
+        bbox = _numbers(note.get("bbox", ()))
+        if bbox.size != 4 or not np.isfinite(bbox).all():
+            flaws.append(f"{name} has no bbox of four finite numbers and is left out")
+            continue
+        x, y, w, h = bbox.tolist()
+        if w <= 0 or h <= 0:
+            flaws.append(f"{name} has a bbox of {w:g} x {h:g} pixels")
         box = (x, y, x + w, y + h)
-        flat = np.asarray(note.get("keypoints", ()), np.float32)
+        flat = _numbers(note.get("keypoints", ()))
         if flat.size != 3 * len(names):
-            flaws.append(f"{path.name}: annotation {note.get('id')} has {flat.size} numbers, not {3 * len(names)}")
+            flaws.append(f"{name} has {flat.size} numbers, not {3 * len(names)}")
             ignore.append(box)
             continue
-        xy, v = _parts(flat.reshape(-1, 3), names, skeleton)
+        xy, v = _parts(_usable(flat.reshape(-1, 3), name, flaws), names, skeleton)
         if note.get("iscrowd") or not v.any():
             found = _outlines(note, path, flaws) if outlined else ()
             outlines += found
@@ -147,7 +162,7 @@ def _photo(
             continue
         inside = (xy >= -1).all(axis=1) & (xy <= (record["width"], record["height"])).all(axis=1)
         if (v[~inside] > 0).any():
-            flaws.append(f"{path.name}: annotation {note.get('id')} has keypoints outside the photo")
+            flaws.append(f"{name} has keypoints outside the photo")
             v = np.where(inside, v, 0).astype(np.uint8)
         people.append(xy)
         visible.append(v)
@@ -166,6 +181,29 @@ def _photo(
         max(range(len(main)), key=main.__getitem__) if main else -1,
         tuple(outlines),
     )
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """Return a list of JSON as numbers; NaN for null, nothing where something else than a number is among them."""
+    try:
+        return np.asarray(values, np.float64).ravel()
+    except (ValueError, TypeError):
+        return np.empty(0)
+
+
+def _usable(triples: NDArray[np.float64], name: str, flaws: list[str]) -> NDArray[np.float32]:
+    """Return the keypoints, those whose place or visibility means nothing as unknown."""
+    finite = np.isfinite(triples).all(axis=1)
+    meant = np.isin(triples[:, 2], (0, 1, 2))
+    if not finite.all():
+        flaws.append(f"{name} has {_counted((~finite).sum(), 'keypoint')} with numbers that are not finite")
+    if (wrong := triples[np.isfinite(triples[:, 2]) & ~meant, 2]).size:
+        flaws.append(f"{name} has {_counted(wrong.size, 'keypoint')} with v = {wrong[0]:g}, not 0, 1 or 2")
+    return np.where((finite & meant)[:, None], triples, 0).astype(np.float32)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _outlines(note: Mapping[str, Any], path: Path, flaws: list[str]) -> tuple[Outline, ...]:
