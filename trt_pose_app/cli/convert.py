@@ -141,8 +141,8 @@ def _show_parity(report: ParityReport, console: Console) -> None:
         console.print(table)
     if (people := report.people) is not None and people.nobody:
         console.print(
-            "[yellow]nobody was found on either side: people were not compared;[/] "
-            "--calibration with pictures of people does",
+            "[yellow]neither side finds anybody in these pictures, so people were not compared;[/] "
+            "--calibration gives others",
             highlight=False,
         )
     elif people is not None:
