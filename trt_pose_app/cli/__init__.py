@@ -54,7 +54,8 @@ def cli() -> None:
     """2D human pose on NVIDIA Jetson: a camera or video in, keypoints out.
 
     Results go to stdout or the named sinks, the log to stderr.
-    Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 missing dependency or hardware, 4 model, 130 interrupted.
+    Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 missing dependency or hardware, 4 model, 130 interrupted;
+    `run` stopped by Ctrl-C or SIGTERM ends in order with 0.
     """
 
 

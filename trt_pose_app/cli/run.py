@@ -49,6 +49,9 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
     SINK    out.mp4  out.jsonl  out.csv  out.jpg  folder/  display://  mqtt://host  null://  -  (JSON lines on stdout)
 
     Without a SINK the people are found and counted only.
+
+    Ctrl-C, SIGTERM and SIGHUP end the run in order: files are complete, and the exit code is 0 (1 if a sink failed).
+    A second signal ends it at once with 128 + its number.
     """
     extra: dict[str, tuple[str, object]] = {}
     if source is not None:
