@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -121,6 +123,12 @@ def test_boxes_leave_missing_keypoints_out() -> None:
 )
 def test_a_frame_is_bgr_uint8(image) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ConfigError, match="BGR"):
+        Frame(image, 0, 0.0, 0.0, "test")
+
+
+@pytest.mark.parametrize(("image", "hint"), [(None, "cv2.imread returns None"), ([[[0, 0, 0]]], "numpy.asarray")])
+def test_what_is_no_array_is_refused_with_a_hint(image: Any, hint: str) -> None:
+    with pytest.raises(ConfigError, match=hint):
         Frame(image, 0, 0.0, 0.0, "test")
 
 

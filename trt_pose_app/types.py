@@ -34,6 +34,14 @@ class Frame:
 
     def __post_init__(self) -> None:
         image = self.image
+        if image is None:
+            raise ConfigError(
+                "a frame is (H, W, 3) uint8 BGR, not None", hint="cv2.imread returns None for a file it cannot read"
+            )
+        if not isinstance(image, np.ndarray):
+            raise ConfigError(
+                f"a frame is an (H, W, 3) uint8 BGR array, not a {type(image).__name__}", hint="try numpy.asarray first"
+            )
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ConfigError(
                 f"a frame is (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}",
