@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -14,11 +15,13 @@ import numpy as np
 import pytest
 
 from trt_pose_app.compat import mediapipe as mp
+from trt_pose_app.compat.mediapipe import model_choice
 from trt_pose_app.compat.mediapipe.errors import BadValueError
 from trt_pose_app.compat.mediapipe.framework.formats import landmark_pb2
 from trt_pose_app.compat.mediapipe.solutions import drawing_styles, drawing_utils, pose
 from trt_pose_app.config.schema import ModelConfig
 from trt_pose_app.errors import ConfigError, ModelNotFoundError, TrtPoseError
+from trt_pose_app.estimators import PRESETS
 
 SAMPLE = Path(__file__).parents[2] / "scripts/sample/people.jpg"
 ONE_THREAD = ModelConfig(threads=1)
@@ -242,12 +245,36 @@ def test_arguments_that_cannot_be(arguments: dict[str, Any], error: type[TrtPose
 
 @pytest.mark.parametrize("complexity", [0, 1, 2])
 def test_without_other_models_the_packages_own_is_taken(
-    complexity: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    complexity: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    model_choice._tell.cache_clear()
     monkeypatch.delenv("TRT_POSE_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pose.Pose(model_complexity=complexity, config=ONE_THREAD) as opened:
-        assert opened.poses(EMPTY).skeleton.name == "coco18"
+    for _ in range(2):
+        with pose.Pose(model_complexity=complexity, config=ONE_THREAD) as opened:
+            assert opened.poses(EMPTY).skeleton.name == "coco18"
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]  # once, not twice
+    assert "pose-nano is taken" in told
+    for name in PRESETS[model_choice.PRESET_OF_COMPLEXITY[complexity]].split("+"):
+        assert f"trt-pose models pull {name}" in told
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(mp, "tasks"), (mp, "Image"), (mp.solutions, "hands"), (mp.solutions, "holistic")]
+)
+def test_what_is_not_here_says_so(module: ModuleType, name: str) -> None:
+    with pytest.raises(AttributeError, match=f"{name} is not here: only mp.solutions.pose is .see docs/mediapipe.md"):
+        getattr(module, name)
+    assert not hasattr(module, name)
+
+
+def test_the_longer_name_is_the_same_module() -> None:
+    from trt_pose_app.compat.mediapipe.python.solutions import drawing_utils as same_drawing
+    from trt_pose_app.compat.mediapipe.python.solutions import pose as same_pose
+    from trt_pose_app.compat.mediapipe.python.solutions.pose import PoseLandmark
+
+    assert (same_drawing, same_pose, PoseLandmark) == (drawing_utils, pose, pose.PoseLandmark)
+    assert mp.python.solutions is mp.solutions
 
 
 def test_import_needs_no_mediapipe_torch_or_protobuf() -> None:

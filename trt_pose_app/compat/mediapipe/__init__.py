@@ -5,8 +5,15 @@
 differs.
 """
 
-from trt_pose_app.compat.mediapipe import solutions
+from typing import NoReturn
+
+from trt_pose_app.compat.mediapipe import python, solutions
+from trt_pose_app.compat.mediapipe.errors import BadAttributeError
 
 __version__ = "0.10.21"  # whose interface this is
 
-__all__ = ["solutions", "__version__"]
+__all__ = ["python", "solutions", "__version__"]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise BadAttributeError(f"mediapipe.{name} is not here: only mp.solutions.pose is", hint="see docs/mediapipe.md")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from trt_pose_app.compat.mediapipe.errors import BadValueError
 from trt_pose_app.config.schema import ModelConfig
 from trt_pose_app.errors import ModelNotFoundError
-from trt_pose_app.estimators import BottomUp, Models, TopDown, build, find_models
-from trt_pose_app.models.store import default_search
+from trt_pose_app.estimators import PRESETS, BottomUp, Models, TopDown, build, find_models
+from trt_pose_app.models.store import default_search, locate
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def open_estimator(
 
 
 def find_installed(preset: str, config: ModelConfig, search: Sequence[Path]) -> Models:
-    """Return the networks of ``preset``, or of the first of ``INSTEAD`` whose files are there."""
+    """Return the networks of ``preset``, or of the first of ``INSTEAD`` whose files are there, which is logged."""
     for name in (preset, *INSTEAD):
         try:
             models = find_models(name, config, search)
@@ -49,5 +50,15 @@ def find_installed(preset: str, config: ModelConfig, search: Sequence[Path]) -> 
             log.debug("not %s: %s", name, error.message)
     else:
         models = find_models(LAST, config, search)
+        name = LAST
     log.info("pose with %s", " and ".join(bundle.label for bundle in models.bundles))
+    if name != preset:
+        _tell(preset, name, tuple(part for part in PRESETS[preset].split("+") if locate(part, search) is None))
     return models
+
+
+@cache  # once per process and choice: programs open many
+def _tell(preset: str, taken: str, missing: tuple[str, ...]) -> None:
+    pulls = "".join(f"\n  trt-pose models pull {name}" for name in missing)
+    # A warning is shown on stderr even where a program sets up no logging.
+    log.warning("the models of %r are not installed, so %s is taken; to get them:%s", preset, taken, pulls)
