@@ -22,7 +22,8 @@ SCHEMA = "trt-pose/poses/1"
 class RunInfo:
     """What stays the same for a whole run. ``source`` carries no credentials; ``live`` sources may drop frames.
 
-    ``fps`` is the source's frame rate where known; ``backend`` names the engine, ``model`` is name@sha256[:8].
+    ``fps`` is the source's frame rate where known; ``backend`` names the engine, ``model`` is name@sha256[:8], of
+    a detector+pose pair both, joined by a plus.
     """
 
     device: str

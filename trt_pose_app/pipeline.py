@@ -45,7 +45,7 @@ class Stats:
     from its median time.
 
     ``stages`` has p50, p95, p99 and mean in ms per stage; ``sinks`` has emitted, dropped and error per sink, and what
-    a sink counts itself.
+    a sink counts itself. ``carried`` frames are those on which no network ran.
     """
 
     frames: int
@@ -55,6 +55,7 @@ class Stats:
     engine_fps: float
     dropped: int
     skipped: int
+    carried: int
     source_state: str
     stages: Mapping[str, Mapping[str, float]]
     sinks: Mapping[str, Mapping[str, Any]]
@@ -94,6 +95,7 @@ class Pipeline:
         self._histograms = {stage: Histogram() for stage in STAGES}
         self._frames = 0
         self._people = 0
+        self._carried = 0
         self._started_s = monotonic()
         self._first_s = 0.0
         self._last_s = 0.0
@@ -141,6 +143,7 @@ class Pipeline:
             engine_fps=round(1e3 / infer_ms, 2) if infer_ms else 0.0,
             dropped=self._source.dropped,
             skipped=self._source.skipped,
+            carried=self._carried,
             source_state=getattr(self._source, "state", "reading"),
             stages={stage: histogram.summary() for stage, histogram in self._histograms.items()},
             sinks={worker.name: worker.stats for worker in self._workers},
@@ -188,6 +191,7 @@ class Pipeline:
             self._first_s = self._last_s
         self._frames += 1
         self._people += len(poses)
+        self._carried += carried
         for stage, histogram in self._histograms.items():
             if not (carried and stage == "infer"):
                 histogram.add(getattr(timings, f"{stage}_ms"))

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -96,6 +97,13 @@ def test_a_terminal_gets_a_status_line(environment, tmp_path: Path) -> None:  # 
     assert process.wait(20) == 0
     for part in (b" fps", b" people", b" ms latency", b" dropped"):
         assert part in shown
+
+
+def test_the_engine_s_rate_says_on_how_many_frames_it_ran(trt_pose) -> None:  # type: ignore[no-untyped-def]
+    run = ("run", "synthetic://people?frames=8&n=1", "--model", "pose-nano", "--input-size", "128")
+    assert re.search(r"engine alone [\d.]+ fps$", trt_pose(*run).stderr, re.MULTILINE)
+    gapped = trt_pose(*run, "--inference-gap", "4")
+    assert re.search(r"engine alone [\d.]+ fps, run on 2 of 8 frames$", gapped.stderr, re.MULTILINE)
 
 
 def test_sigterm_leaves_complete_files_and_exit_code_0(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import trt_pose_app
 from tests.estimators.scripted import AT, SIZE, write_detector, write_pose
 from trt_pose_app.config.schema import ModelConfig
 from trt_pose_app.errors import DecodeError, ModelNotFoundError, ModelSpecError
-from trt_pose_app.estimators import PRESETS, TopDown, load
+from trt_pose_app.estimators import PRESETS, TopDown, find_models, load
 from trt_pose_app.geometry import Geometry
 from trt_pose_app.models.store import packaged_directory
 from trt_pose_app.pipeline import Pipeline
@@ -143,12 +144,19 @@ def test_the_pipeline_runs_it_as_any_other(tmp_path: Path) -> None:
     assert (stats.frames, stats.people) == (4, 8)
 
 
+def test_a_pair_is_labelled_by_both_networks(tmp_path: Path) -> None:
+    name = f"{write_detector(tmp_path, [])}+{write_pose(tmp_path)}"
+    assert re.fullmatch(r"boxes@\w{8}\+pose@\w{8}", find_models(name, ModelConfig(), [tmp_path]).label)
+
+
 @pytest.mark.parametrize(
     ("name", "error", "reason"),
     [
         ("{pose}", ModelSpecError, "needs a detector"),
         ("{boxes}", ModelSpecError, "finds people, not their keypoints"),
-        ("{pose}+{boxes}", ModelSpecError, "finds people, not their keypoints"),
+        ("{boxes}+{boxes}", ModelSpecError, "finds people, not their keypoints"),
+        ("{pose}+{boxes}", ModelSpecError, r"the detector comes first: boxes\+pose"),
+        ("ballanced", ModelNotFoundError, "did you mean balanced"),
         ("{pose}+{pose}", ModelSpecError, "pose is a simcc network, not a detector"),
         ("{boxes}+missing", ModelNotFoundError, "no model 'missing'"),
         ("missing+{pose}", ModelNotFoundError, "no model 'missing'"),

@@ -33,7 +33,7 @@ def command(source: str, frames: int, as_json: bool, **options: Any) -> None:
     Both rates are shown side by side: what a network can do, and what you get with capture, resize and decoding.
     """
     config = configure(options, source__uri=("SOURCE", source))
-    bundle, estimator = open_model(config)
+    models, estimator = open_model(config)
     with estimator:
         with open_source(source, config.source) as first:
             frame = first.read(10.0)
@@ -47,7 +47,7 @@ def command(source: str, frames: int, as_json: bool, **options: Any) -> None:
         width, height = estimator.prepare(frame).geometry.input_size
     report = {
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "model": bundle.label,
+        "model": models.label,
         "backend": estimator.engine.backend,
         "input": f"{width}x{height}",
         "source": f"{source} ({frame.width}x{frame.height})",

@@ -13,9 +13,8 @@ from trt_pose_app.cli.log import set_up_logging
 from trt_pose_app.config.load import load_config
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError
-from trt_pose_app.estimators import Estimator, build, find_models
+from trt_pose_app.estimators import Estimator, Models, build, find_models
 from trt_pose_app.estimators.gapped import Gapped
-from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.models.store import default_search
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,8 +99,8 @@ def configure(options: dict[str, Any], **extra: tuple[str, object]) -> Config:
     return loaded.config
 
 
-def open_model(config: Config, *, gaps: bool = False) -> tuple[Bundle, Estimator]:
-    """Return the configured model's bundle, of a pair the pose network's, and a ready estimator.
+def open_model(config: Config, *, gaps: bool = False) -> tuple[Models, Estimator]:
+    """Return the configured model or pair, and a ready estimator.
 
     All checksums are verified first. With ``gaps`` the networks rest on frames as ``config.gap`` says; the estimator
     then serves one source.
@@ -111,9 +110,9 @@ def open_model(config: Config, *, gaps: bool = False) -> tuple[Bundle, Estimator
     native = False if os.environ.get("TRT_POSE_NATIVE") == "0" else None
     estimator = build(models, config.model, native=native)
     if not gaps or config.gap.inference_gap == config.gap.detector_gap == 1:
-        return models.pose, estimator
+        return models, estimator
     try:
-        return models.pose, Gapped(estimator, params=config.gap)
+        return models, Gapped(estimator, params=config.gap)
     except ConfigError:
         estimator.close()
         raise

@@ -62,9 +62,9 @@ def command(
         check_sinks([f"{draw}/"])
     stopper = Stopper()
     sources = ChainSource([open_source(path, config.source) for path in paths])
-    bundle, estimator = open_model(config, gaps=True)
+    models, estimator = open_model(config, gaps=True)
     with estimator:
-        run = run_info(config, bundle, estimator, sources)
+        run = run_info(config, models, estimator, sources)
         sinks = [(output, _results_sink(output, form, annotations, run, config))]
         if draw is not None:
             sinks.append((str(draw), open_sink(f"{draw}/", run, config)))

@@ -16,9 +16,8 @@ from trt_pose_app.cli.status import StatusLine, summary_lines
 from trt_pose_app.cli.stopper import Stopper
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError, TrtPoseError
-from trt_pose_app.estimators import Estimator
+from trt_pose_app.estimators import Estimator, Models
 from trt_pose_app.message import RunInfo, boot_id
-from trt_pose_app.models.bundle import Bundle
 from trt_pose_app.pipeline import Pipeline
 from trt_pose_app.sinks import check_sinks, open_sink, sink_kind
 from trt_pose_app.sinks.protocol import Sink
@@ -65,11 +64,11 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
         raise ConfigError("--json and the sink - both write to stdout", hint="send the JSON lines to a file")
     check_sinks(config.sinks)  # before the model takes its seconds to load
     stopper = Stopper()
-    bundle, estimator = open_model(config, gaps=True)
+    models, estimator = open_model(config, gaps=True)
     with estimator:
         opened = open_source(config.source.uri, config.source)
         try:
-            opened_sinks = open_sinks(config, run_info(config, bundle, estimator, opened))
+            opened_sinks = open_sinks(config, run_info(config, models, estimator, opened))
         except TrtPoseError:
             opened.close()
             raise
@@ -77,7 +76,7 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
         pipeline = Pipeline(opened, estimator, opened_sinks, frames=frames, **following(config, kinds))
         stopper.attach(pipeline)
         where = redact(config.source.uri)
-        log.info("%s -> %s on %s -> %s", where, bundle.label, estimator.engine.backend, _names(config))
+        log.info("%s -> %s on %s -> %s", where, models.label, estimator.engine.backend, _names(config))
         with StatusLine(pipeline):
             stats = pipeline.run()
     if as_json:
@@ -88,14 +87,14 @@ def command(source: str | None, sinks: tuple[str, ...], frames: int | None, as_j
     return 1 if pipeline.errors else 0
 
 
-def run_info(config: Config, bundle: Bundle, estimator: Estimator, source: Source) -> RunInfo:
+def run_info(config: Config, models: Models, estimator: Estimator, source: Source) -> RunInfo:
     """Return what every message of this run says."""
     return RunInfo(
         device=config.device.id or socket.gethostname(),
         camera=config.device.camera,
         source=source.info.name,
         boot_id=boot_id(),
-        model=bundle.label,
+        model=models.label,
         skeleton=estimator.skeleton,
         backend=estimator.engine.backend,
         live=source.info.live,

@@ -68,7 +68,8 @@ def summary_lines(stats: Stats, *, interrupted: bool) -> Iterator[str]:
     ended = "interrupted after " if interrupted else ""
     yield f"{ended}{counted(stats.frames, 'frame')}, {counted(stats.people, 'person', 'people')}, {stats.seconds:.1f} s"
     if stats.frames > 1:
-        yield f"end to end {stats.fps:.1f} fps, engine alone {stats.engine_fps:.1f} fps"
+        rested = f", run on {stats.frames - stats.carried} of {stats.frames} frames" if stats.carried else ""
+        yield f"end to end {stats.fps:.1f} fps, engine alone {stats.engine_fps:.1f} fps{rested}"
     if stats.dropped:
         yield f"{counted(stats.dropped, 'frame')} dropped by the live source"
     if stats.skipped:

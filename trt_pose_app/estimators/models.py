@@ -9,7 +9,7 @@ from pathlib import Path
 from trt_pose_app.config.schema import ModelConfig
 from trt_pose_app.errors import ModelNotFoundError, ModelSpecError
 from trt_pose_app.models.bundle import Bundle
-from trt_pose_app.models.store import find
+from trt_pose_app.models.store import close_names, find, is_path
 
 PRESETS = {
     "lightweight": "rtmdet-nano-person+rtmpose-t-coco17",
@@ -29,6 +29,11 @@ class Models:
 
     def __post_init__(self) -> None:
         kind, name = self.pose.spec.kind, self.pose.spec.name
+        if kind == "detector" and self.detector is not None and self.detector.spec.kind in TOP_DOWN_KINDS:
+            raise ModelSpecError(
+                f"{name} finds people, not their keypoints",
+                hint=f"the detector comes first: {name}+{self.detector.spec.name}",
+            )
         if kind == "detector":
             raise ModelSpecError(
                 f"{name} finds people, not their keypoints", hint=f"name a pose network too: --model {name}+POSE"
@@ -51,6 +56,11 @@ class Models:
         """Both, or the only one."""
         return (self.pose,) if self.detector is None else (self.detector, self.pose)
 
+    @property
+    def label(self) -> str:
+        """``name@sha256[:8]``, of a pair both, joined by a plus: as messages and reports name the model."""
+        return "+".join(bundle.label for bundle in self.bundles)
+
     def verify(self) -> None:
         """Check the files against their specs' checksums. Raises ChecksumError."""
         for bundle in self.bundles:
@@ -64,7 +74,12 @@ def find_models(name: str, config: ModelConfig, search: Sequence[Path]) -> Model
     """
     detector, plus, pose = PRESETS.get(name, name).rpartition("+")
     if not plus or Path(name).is_file():
-        return Models(find(name, spec=config.spec, search=search))
+        try:
+            return Models(find(name, spec=config.spec, search=search))
+        except ModelNotFoundError as error:
+            if is_path(name) or not (close := close_names(name, PRESETS)):
+                raise
+            raise ModelNotFoundError(error.message, hint=f"did you mean {' or '.join(close)}?") from error
     try:
         return Models(find(pose, spec=config.spec, search=search), find(detector, search=search))
     except ModelNotFoundError as error:
