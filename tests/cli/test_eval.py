@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def test_two_models_get_a_results_file_each(trt_pose, data: Path, tmp_path: Path
     done = trt_pose("eval", tmp_path / "photos", "--annotations", data, "--model", "scripted", "--model", "scripted",
                     "-o", "out", "--draws", "50")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "out").glob("results-scripted@* #*.json"))) == 2
+    assert len(list((tmp_path / "out").glob("results-scripted@*-[12].json"))) == 2
+    assert "3 photos, 4 people, 1 photo without anyone" in done.stdout
     assert "AP +0.000 (0.000, 0.000)" in done.stdout
 
 
@@ -106,7 +108,10 @@ def test_the_threshold_is_the_one_asked_for_and_the_sweep_starts_below(trt_pose,
         (["photos"], 2, "add --annotations"),
         (["photos.json", "--images", "elsewhere"], 2, "3 of 3 photos are missing"),
         (["photos.json", "--category", "dog"], 2, "no keypoints of a category 'dog'"),
-        (["photos.json", "--results", "photos.json"], 2, "no COCO keypoint results file"),
+        (["photos.json", "--results", "photos.json"], 2, "results file: it holds an object, not a list"),
+        (["predicted.json"], 2, "annotation file: it holds a list, not an object"),
+        (["model.toml"], 2, "annotation file: it is not JSON (line 1: "),
+        (["metrics.json"], 2, 'annotation file: it, or an entry in it, has no "images"'),
         (["photos.json", "--model", "none-such"], 4, "no model 'none-such'"),
         (["photos.json", "--model", "scripted", "--peak-thresholds", "a"], 2, "not numbers from 0 to 1"),
         (["photos.json", "--model", "scripted", "--true-boxes"], 2, "takes no boxes"),
@@ -114,11 +119,23 @@ def test_the_threshold_is_the_one_asked_for_and_the_sweep_starts_below(trt_pose,
     ],
 )
 def test_mistakes_are_told_with_a_hint(trt_pose, data: Path, arguments: list[str], code: int, complaint: str) -> None:  # type: ignore[no-untyped-def]
+    (data.parent / "model.toml").write_text('name = "a"\n')
+    (data.parent / "metrics.json").write_text('{"schema": "trt-pose/evaluation/1"}')
     done = trt_pose("eval", *arguments)
     assert done.returncode == code, done.stderr
     assert complaint in done.stderr + done.stdout
     assert "hint:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_that_nothing_was_written(start, data: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    os.mkfifo(tmp_path / "slow.json")
+    process = start("eval", data, "--results", "slow.json", "-o", "out")
+    with (tmp_path / "slow.json").open("w"):  # opens when the evaluation does, which then waits for its content
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert "interrupted, nothing written" in process.communicate()[1]
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.shared

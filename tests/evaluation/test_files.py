@@ -34,7 +34,7 @@ HAND = {"id": 2, "name": "hand", "keypoints": ["palm", "thumb"], "skeleton": [[1
     ("content", "complaint"),
     [
         ([], "no COCO keypoint annotation file"),
-        ({"images": []}, "'annotations'"),
+        ({"images": []}, 'has no "annotations"'),
         (changed(images=[]), "lists no images"),
         (changed(images=GOOD["images"] * 2), "same id"),
         (changed(annotations=[]), "labels no keypoint of any person"),

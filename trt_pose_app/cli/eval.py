@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import click
 
 from trt_pose_app.cli.options import configure, open_model, run_options
+from trt_pose_app.cli.status import counted
 from trt_pose_app.config.schema import Config
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.estimators import find_models
@@ -74,28 +76,31 @@ def command(
     config = configure(options)
     check_pycocotools()
     data, images = _data_and_images(data, images, annotations)
-    truth = read_truth(data, category=category, limit=limit)
-    names = models or (() if results else (config.model.name,))
-    peaks = _thresholds(peak_thresholds)
-    if true_boxes and peaks:
-        raise ConfigError("--peak-thresholds and --true-boxes do not go together", hint="leave one of them out")
-    if config.model.spec is not None and len(names) > 1:
-        raise ConfigError("--spec describes one model, and there are several", hint="put each spec beside its network")
-    # Results that were made elsewhere can be measured without the photos; then the report shows none.
-    paths = photo_paths(truth, images) if names or images is not None else {}
-    from_files = [Run(_name_of(path), read_results(path, truth)) for path in (*results, *compare)]
-    runs = from_files[: len(results)]
-    for name in names:
-        one = config.model_copy(update={"model": config.model.model_copy(update={"name": name})})
-        runs.append(_run_model(one, truth, paths, peaks, true_boxes=true_boxes))
-    runs = _with_distinct_names([*runs, *from_files[len(results) :]])
-    document, evaluations = study(truth, runs, protocol=_protocol(truth, pck_people, pck_keypoints), n_draws=draws)
+    with _told_when_interrupted():
+        truth = read_truth(data, category=category, limit=limit)
+        names = models or (() if results else (config.model.name,))
+        peaks = _thresholds(peak_thresholds)
+        if true_boxes and peaks:
+            raise ConfigError("--peak-thresholds and --true-boxes do not go together", hint="leave one of them out")
+        if config.model.spec is not None and len(names) > 1:
+            raise ConfigError(
+                "--spec describes one model, and there are several", hint="put each spec beside its network"
+            )
+        # Results that were made elsewhere can be measured without the photos; then the report shows none.
+        paths = photo_paths(truth, images) if names or images is not None else {}
+        from_files = [Run(_name_of(path), read_results(path, truth)) for path in (*results, *compare)]
+        runs = from_files[: len(results)]
+        for name in names:
+            one = config.model_copy(update={"model": config.model.model_copy(update={"name": name})})
+            runs.append(_run_model(one, truth, paths, peaks, true_boxes=true_boxes))
+        runs = _with_distinct_names([*runs, *from_files[len(results) :]])
+        document, evaluations = study(truth, runs, protocol=_protocol(truth, pck_people, pck_keypoints), n_draws=draws)
     if output is not None:
         from trt_pose_app.evaluation.report import Pictures, report_html
 
         for run in runs:
             if run.latency_ms is not None:
-                several = f"-{run.name}" if len(runs) > 1 else ""
+                several = f"-{_file_part(run.name)}" if len(runs) > 1 else ""
                 write_results(output / f"results{several}.json", run.results)
         write_text(output / "metrics.json", json.dumps(document, indent=1))
         shown = Pictures(paths, worst) if paths else None
@@ -106,6 +111,15 @@ def command(
         _show(document)
         if output is not None:
             click.echo(f"wrote {output / 'report.html'}", err=True)
+
+
+@contextmanager
+def _told_when_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("interrupted, nothing written", err=True)
+        raise
 
 
 def _data_and_images(data: Path, images: Path | None, annotations: Path | None) -> tuple[Path, Path | None]:
@@ -146,6 +160,10 @@ def _with_distinct_names(runs: Sequence[Run]) -> list[Run]:
     return distinct
 
 
+def _file_part(name: str) -> str:
+    return re.sub(r"[\s#]+", "-", name)
+
+
 def _thresholds(text: str | None) -> list[float]:
     try:
         values = [float(part) for part in text.split(",")] if text else []
@@ -161,7 +179,7 @@ def _run_model(
 ) -> Run:
     chosen = config.model
     models = find_models(chosen.name, chosen, default_search(os.environ))
-    name, spec = "+".join(bundle.label for bundle in models.bundles), models.pose.spec
+    name, spec = models.label, models.pose.spec
     threshold = spec.decode.min_person_score if chosen.min_person_score is None else chosen.min_person_score
     if true_boxes:
         name, threshold = f"{name} on true boxes", 0.0
@@ -225,8 +243,8 @@ def _show(document: Mapping[str, Any]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 40 + 40 * len(document["models"]))
     data, models = document["data"], document["models"]
     click.echo(
-        f"{data['annotations']}: {data['photos']} photos, {data['people']} people, "
-        f"{data['empty_photos']} photos without anyone; OKS constants {data['sigmas']}"
+        f"{data['annotations']}: {counted(data['photos'], 'photo')}, {counted(data['people'], 'person', 'people')}, "
+        f"{counted(data['empty_photos'], 'photo')} without anyone; OKS constants {data['sigmas']}"
     )
     table = Table("", *(model["name"] for model in models))
     for row in models[0]["coco"]:

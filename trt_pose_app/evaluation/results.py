@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_pose_app.coco_json import fault_of, load_coco_json
 from trt_pose_app.errors import ConfigError, SinkError
 from trt_pose_app.evaluation.truth import Truth
 
@@ -31,7 +32,6 @@ def read_results(path: Path, truth: Truth) -> list[dict[str, Any]]:
     another category or other photos.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         results: list[dict[str, Any]] = [
             {
                 "image_id": int(result["image_id"]),
@@ -39,13 +39,13 @@ def read_results(path: Path, truth: Truth) -> list[dict[str, Any]]:
                 "keypoints": [float(value) for value in result["keypoints"]],
                 "score": float(result["score"]),
             }
-            for result in content
+            for result in load_coco_json(path, list)
         ]
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", hint="check the path of the results") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path} is no COCO keypoint results file: {error!r}",
+            f"{path} is no COCO keypoint results file: {fault_of(error)}",
             hint='it is a list of {"image_id", "category_id", "keypoints", "score"}, see `trt-pose predict -o x.json`',
         ) from error
     k_parts = len(truth.skeleton)

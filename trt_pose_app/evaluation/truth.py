@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_pose_app.coco_json import fault_of, load_coco_json
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.skeleton import SKELETONS, Skeleton, flip_by_name
 
@@ -90,7 +90,7 @@ def read_truth(path: Path, *, category: str | None = None, limit: int | None = N
     category, no photos or no labelled person, or people whose keypoints do not fit.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_coco_json(path, dict)
         images, notes, categories = content["images"], content["annotations"], content["categories"]
         entry = _category(categories, category, path)
         photos = _photos(images[:limit], notes, entry, path)
@@ -98,7 +98,7 @@ def read_truth(path: Path, *, category: str | None = None, limit: int | None = N
         raise ConfigError(f"cannot read {path}: {error.strerror}", hint="check the path of the annotations") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"{path} is no COCO keypoint annotation file: {error!r}",
+            f"{path} is no COCO keypoint annotation file: {fault_of(error)}",
             hint='it needs "images", "annotations" and "categories" whose "keypoints" name the parts',
         ) from error
     if not any((~photo.ignored).any() for photo in photos):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_pose_app.coco_json import fault_of, load_coco_json
 from trt_pose_app.errors import ConfigError
 from trt_pose_app.skeleton import SKELETONS, Skeleton, flip_by_name
 from trt_pose_app.training.outlines import Outline, outlines_of
@@ -73,14 +73,16 @@ def read_coco(
     Raises ConfigError where no training could start: no such file or category, or no photo at all.
     """
     try:
-        content = json.loads(annotations.read_text(encoding="utf-8"))
+        content = load_coco_json(annotations, dict)
         entry = next((c for c in content["categories"] if c["name"] == category), None)
         names = sorted(str(c["name"]) for c in content["categories"])
         records, notes = content["images"], content["annotations"]
     except OSError as error:
         raise ConfigError(f"cannot read {annotations}: {error.strerror}", hint="check data.annotations") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{annotations} is no COCO keypoint file: {error!r}", hint="see docs/training.md") from error
+        raise ConfigError(
+            f"{annotations} is no COCO keypoint file: {fault_of(error)}", hint="see docs/training.md"
+        ) from error
     if entry is None or not entry.get("keypoints"):
         raise ConfigError(
             f"{annotations} has no keypoints of a category {category!r}, only {', '.join(names)}",
