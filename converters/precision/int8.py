@@ -30,7 +30,7 @@ _SEARCH_FRAMES = 12
 SEARCH_S = 180.0
 _CLOSE_ENOUGH = 16  # the search ends when it knows the number of layers to a sixteenth
 _SINGLE_LAYERS = 80  # up to so many are measured one by one
-_GROUP, _CLOSER_LOOKS = 6, 8  # beyond: layers of a group, groups looked at layer by layer
+_GROUP = 6  # beyond: so many together at first
 
 
 def to_int8(
@@ -121,17 +121,17 @@ class _Search:
     def _measured(self, board: Switchboard) -> dict[str, float]:
         """Return what each layer alone in int8 leaves of the outputs, in dB.
 
-        A network of many layers is asked in groups of neighbours first; only those of the worst groups are asked one
-        by one, as long as half of the time is left, and the others count as their group.
+        A network of many layers is asked in groups of neighbours first, and then one by one, those of the worst groups
+        first, as long as half of the time is left; the others count as their group.
         """
         size = 1 if len(self._names) <= _SINGLE_LAYERS else _GROUP
         groups = [self._names[i : i + size] for i in range(0, len(self._names), size)]
-        closer = 0 if size == 1 else _CLOSER_LOOKS * size  # layers to be asked one by one after that
+        closer = 0 if size == 1 else len(self._names)  # layers to be asked one by one after that
         found: dict[str, float] = {}
         for i, group in enumerate(groups):
             self._progress("measuring layers", i, len(groups) + closer)
             found.update(dict.fromkeys(group, board.quality_db(group)))
-        worst = sorted(groups, key=lambda group: found[group[0]])[: closer // size]
+        worst = sorted(groups, key=lambda group: found[group[0]]) if size > 1 else []
         for i, name in enumerate(name for group in worst for name in group):
             if self._share() > 0.5:
                 break
