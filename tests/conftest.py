@@ -1,7 +1,11 @@
-"""Tests marked ``shared`` need the folder ``../shared`` of photos, videos and networks; elsewhere they skip."""
+"""Tests marked ``shared`` need the folder ``../shared`` of photos, videos and networks; elsewhere they skip.
+
+What a verb does to logging ends with its test."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +25,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared() -> Path:
     """The folder ``../shared``, resolved."""
     return SHARED.resolve()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo ``set_up_logging`` of verbs that run inside the test's own process."""
+    root = logging.getLogger()
+    names = [None, "trt_pose_app", "converters"]
+    levels = [logging.getLogger(name).level for name in names]
+    handlers = [*root.handlers]
+    yield
+    for name, level in zip(names, levels):
+        logging.getLogger(name).setLevel(level)
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)

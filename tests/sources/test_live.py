@@ -210,6 +210,7 @@ def test_states_are_logged_once_however_often_it_tries(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO), LiveSource("cam", open_camera, QUICK) as source:
         assert source.state in ("connecting", "lost")
         until(lambda: source.state == "streaming", 5)
+        until(lambda: "cam is streaming" in caplog.messages, 5)  # said just after the state has changed
         assert source.last_error is None
     lines = [record.message for record in caplog.records]
     assert [line for line in lines if "trying again" in line] == [
