@@ -185,6 +185,8 @@ def _changed(
             f"{spec.name} has its peaks fused, and {request.precision} would round their coordinates",
             hint=f"convert the network it was made from with --precision {request.precision} --fuse-peaks",
         )
+    if spec.precision == request.precision == "int8":
+        raise ConfigError(f"{spec.name} is int8 already", hint="leave out --precision, or convert its float32 source")
     if request.uint8_input:
         with stages("fold preprocessing") as tell:
             model, spec = fold_preprocessing(model, spec)

@@ -213,7 +213,7 @@ def main() -> int:
                             conversion = convert(request, Stages(), search=search)
                         figures = cells(conversion, time.monotonic() - start)
                         failed |= not conversion.passed
-                        if source.endswith(".pth"):
+                        if source.endswith(".pth") and (precision, kind) == ("fp32", "float"):
                             source = str(output)
                     except (TrtPoseError, RowTimeoutError) as error:
                         figures = (*[""] * 9, f"failed: {error}")

@@ -78,6 +78,13 @@ def test_other_precisions_hold_their_budget(source: Path, cache: Path, precision
     assert store.find("made").spec.precision == precision
 
 
+def test_an_int8_network_is_not_quantised_again(source: Path, cache: Path) -> None:
+    convert(source, "--precision", "int8", "--name", "made", "--force")
+    with pytest.raises(ConfigError, match="int8 already"):
+        convert("made", "--precision", "int8")
+    assert files(cache) == ["made.onnx", "made.toml"]
+
+
 def test_the_report_is_json_on_stdout_and_progress_on_stderr(source: Path, tmp_path: Path) -> None:
     result = convert(source, "-o", tmp_path / "out/mine.onnx", "--json")
     report: dict[str, Any] = json.loads(result.stdout)
