@@ -58,5 +58,5 @@ def test_it_finds_nobody_on_a_plain_picture(pose_nano, value: int) -> None:
 def test_other_input_sizes_find_them_too() -> None:
     from trt_pose_app.config.schema import ModelConfig
 
-    with load(str(NETWORK), ModelConfig(input_size="192x384")) as estimator:
+    with load(str(NETWORK), ModelConfig(input_size="256x512")) as estimator:
         assert len(estimator(cv2.imread(str(ROOT / "scripts/sample/people.jpg"))).person) == 2

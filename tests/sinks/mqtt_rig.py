@@ -134,6 +134,7 @@ class Subscriber:
             self._client.username_pw_set(*user)
         keep = Properties(PacketTypes.CONNECT)
         keep.SessionExpiryInterval = 60 if session else 0
+        keep.ReceiveMaximum = 20  # what the broker may repeat after its restart
         self._client.connect("127.0.0.1", broker.port, clean_start=not session, properties=keep)
 
     def __enter__(self) -> Subscriber:
